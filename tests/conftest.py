@@ -1,0 +1,37 @@
+"""What every test may use."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED = ROOT.parent / "shared" / "data"
+
+# No deadline: two cores are shared, and a timed assertion would be a coin toss. A failure prints
+# the blob that repeats it. `pytest --hypothesis-profile=thorough` looks ten times as long.
+hypothesis.settings.register_profile("iryo", deadline=None, print_blob=True)
+hypothesis.settings.register_profile("thorough", deadline=None, print_blob=True, max_examples=1000)
+hypothesis.settings.load_profile("iryo")
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The repository's folder."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder ../shared/data of real files; the test is skipped where it is not."""
+    if not SHARED.is_dir():
+        pytest.skip(f"needs the real data, and there is no {SHARED}")
+    return SHARED
+
+
+def pytest_collection_modifyitems(items: Iterable[pytest.Item]) -> None:
+    """Mark `shared` what takes the real data, so that `-m "not shared"` runs without it."""
+    for item in items:
+        if isinstance(item, pytest.Function) and "shared_data" in item.fixturenames:
+            item.add_marker(pytest.mark.shared)
