@@ -1,0 +1,60 @@
+# Everything one does here is one of these words; each sets up what it needs by itself.
+# PYTHON=python3.13 chooses the interpreter, ARGS="-k name -x" goes to pytest.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+.PHONY: help setup demo test check bench soak docs pins clean
+
+BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 8 --dist loadfile
+ARGS ?=
+
+help:            ## this list
+	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 10
+
+setup:           ## make .venv with everything pinned; nothing to do the second time
+	@scripts/bootstrap
+
+demo: setup      ## import real DICOM, read it back with boto3, print what happened
+	@$(BIN)/python -m iryo.demo
+
+test: setup      ## the whole test suite
+	@scripts/bootstrap-debian
+	@$(PYTEST) $(ARGS)
+
+check: setup     ## lint, types, import law, tests with coverage floors, docs
+	@scripts/bootstrap-debian
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(PYTEST) --cov --cov-report= $(ARGS)
+	$(BIN)/python scripts/coverage_floors.py
+	$(BIN)/mkdocs build --strict --quiet
+
+bench: setup     ## each benchmark in turn: ours, the peer, the limit, the ratio
+	@for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
+
+soak: setup      ## the tests that run for minutes
+	@scripts/bootstrap-debian
+	@$(BIN)/python -m pytest -m soak $(ARGS)
+
+docs: setup      ## build the documentation into site/
+	@$(BIN)/mkdocs build --strict
+	@echo "site/index.html; to see it while you write: $(BIN)/mkdocs serve"
+
+# Releases younger than a week are not taken: most that are withdrawn are withdrawn by then.
+PIN := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
+	--exclude-newer "1 week" --no-emit-index-url --no-emit-find-links --custom-compile-command "make pins"
+
+pins: setup      ## remake requirements/*.txt from pyproject.toml
+	@$(BIN)/$(PIN) pyproject.toml --extra demo --group dev --output-file requirements/dev.txt
+	@$(BIN)/$(PIN) pyproject.toml --constraint requirements/dev.txt --output-file requirements/runtime.txt
+	@git --no-pager diff --stat -- requirements
+
+clean:           ## remove what make made, but .venv
+	@rm -rf site build dist iryo-demo .coverage .coverage.* .hypothesis .import_linter_cache \
+		.mypy_cache .pytest_cache .ruff_cache
+	@find src tests benchmarks scripts docs -name __pycache__ -type d -prune -exec rm -rf {} +
