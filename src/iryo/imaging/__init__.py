@@ -1,0 +1,3 @@
+"""Imaging: DICOM in, versioned image sets out. Counterpart: AWS HealthImaging."""
+
+__all__: list[str] = []

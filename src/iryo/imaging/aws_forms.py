@@ -1,0 +1,185 @@
+"""Translations between the AWS shapes of `medical-imaging` and the words of the room."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from iryo.errors import InvalidInput
+from iryo.imaging.documents import sortable_datetime
+from iryo.imaging.model import (
+    MAX_RESULTS,
+    Datastore,
+    Field,
+    ImageSet,
+    SearchFilter,
+    Version,
+)
+from iryo.imaging.service.room import Room, arn_of, parse_arn
+from iryo.jobs import Job, JobState
+from iryo.wire import PageTokens
+
+__all__ = [
+    "JOB_STATES",
+    "Door",
+    "Input",
+    "Output",
+    "arn_form",
+    "changing_form",
+    "datastore_form",
+    "filter_of",
+    "instant",
+    "job_form",
+    "micros",
+    "number_of",
+    "page_of",
+    "seal",
+    "subject",
+    "version_form",
+]
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+# CANCELLED is not among AWS's job states.
+JOB_STATES: Final = {JobState.CANCELLED: "FAILED"}
+
+Input = dict[str, Any]
+Output = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Door:
+    """What the operations need: the room, and the seal of page tokens."""
+
+    room: Room
+    tokens: PageTokens
+
+
+def datastore_form(room: Room, found: Datastore) -> Output:
+    return {
+        "datastoreId": found.id,
+        "datastoreName": found.name,
+        "datastoreStatus": found.status,
+        "datastoreArn": arn_of(room, found.id),
+        "createdAt": found.created_at,
+        "updatedAt": found.updated_at,
+    }
+
+
+def job_form(job: Job) -> Output:
+    return {
+        "jobId": job.id,
+        "jobName": job.payload["name"],
+        "jobStatus": JOB_STATES.get(job.state, job.state),
+        "datastoreId": job.scope,
+        "dataAccessRoleArn": job.payload["role"],
+        "submittedAt": job.created_at,
+        "endedAt": job.ended_at,
+        "message": job.message,
+    }
+
+
+def version_form(found: ImageSet, version: Version) -> Output:
+    return {
+        "imageSetId": found.id,
+        "versionId": str(version.number),
+        "imageSetState": version.state,
+        "createdAt": version.created_at,
+        "updatedAt": version.updated_at,
+        "deletedAt": version.deleted_at,
+        "message": version.message,
+        "isPrimary": version.is_primary,
+        "overrides": {"forced": True} if version.forced else None,
+    }
+
+
+def changing_form(found: ImageSet) -> Output:
+    return {
+        "imageSetId": found.id,
+        "latestVersionId": str(found.version),
+        "imageSetState": found.state,
+        "imageSetWorkflowStatus": found.workflow_status,
+        "createdAt": found.created_at,
+        "updatedAt": found.updated_at,
+    }
+
+
+def arn_form(door: Door, found: ImageSet) -> Output:
+    return {"imageSetArn": arn_of(door.room, found.datastore_id, found.id)}
+
+
+def filter_of(given: Input) -> SearchFilter:
+    values = given["values"]
+    between = given["operator"] == "BETWEEN"
+    if len(values) != (2 if between else 1):
+        raise InvalidInput(
+            f"{given['operator']} takes {2 if between else 1} values, {len(values)} found",
+            where="searchCriteria.filters.values",
+        )
+    names = {name for value in values for name in value}
+    if len(names) != 1:
+        raise InvalidInput(
+            "the two values of BETWEEN are of one attribute", where="searchCriteria.filters.values"
+        )
+    field = Field(names.pop())
+    bounds = [_bound(field, value[field]) for value in values]
+    return SearchFilter(field, *bounds)
+
+
+def _bound(field: Field, value: Any) -> Any:
+    if field is not Field.STUDY_DATE_AND_TIME:
+        return value
+    date, time = value["DICOMStudyDate"], value.get("DICOMStudyTime")
+    return sortable_datetime(date, time) if time else date
+
+
+def number_of(value: str | None) -> int | None:
+    return None if value is None else int(value)
+
+
+def page_of(door: Door, operation: str, given: Input) -> tuple[int, dict[str, Any] | None]:
+    limit = int(given.get("maxResults") or MAX_RESULTS)
+    token = given.get("nextToken")
+    if token is None:
+        return limit, None
+    return limit, door.tokens.open(token, operation=operation, parameters=_question(given))
+
+
+def seal(door: Door, operation: str, given: Input, position: Mapping[str, Any]) -> str:
+    return door.tokens.seal(position, operation=operation, parameters=_question(given))
+
+
+def _question(given: Input) -> dict[str, Any]:
+    """The input as JSON has it: what a page token is bound to."""
+    return {name: _plain(value) for name, value in given.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return micros(value)
+    if isinstance(value, dict):
+        return {name: _plain(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_plain(part) for part in value]
+    return value
+
+
+def micros(value: datetime) -> int:
+    return (value - _EPOCH) // _MICROSECOND
+
+
+def instant(value: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=value)
+
+
+def subject(given: Input) -> tuple[str, str]:
+    """(data store id or "*", what in it) that a request is about, for the audit."""
+    arn = given.get("resourceArn")
+    if arn is not None:
+        datastore_id, image_set_id = parse_arn(arn)
+        return datastore_id, image_set_id or ""
+    frame = given.get("imageFrameInformation")
+    resource = given.get("imageSetId") or given.get("sourceImageSetId") or given.get("jobId") or ""
+    if frame is not None:
+        resource = f"{resource}/{frame['imageFrameId']}"
+    return given.get("datastoreId", "*"), resource

@@ -1,0 +1,352 @@
+"""Edits of metadata documents: what UpdateImageSetMetadata and CopyImageSet ask for.
+
+Pure: a document and a request make a new document, or an error that says why not. The rules are
+those of the developer guide's pages "Updating image set metadata" and "DICOM metadata constraints".
+"""
+
+import base64
+import binascii
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+from pydicom.datadict import dictionary_VM, dictionary_VR, tag_for_keyword
+
+from iryo.dicom import level_of
+from iryo.errors import Conflict, InvalidInput
+from iryo.imaging.documents import (
+    LEVELS,
+    Document,
+    InstanceDocument,
+    absorb,
+    identity_hash,
+    instances_of,
+    level,
+    series_of,
+    subset,
+)
+
+__all__ = ["Edit", "apply_edit", "copy_into", "parse_attributes", "selected_instances"]
+
+_UIDS: Final = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
+_FORCED: Final = (*_UIDS, "StudyID")
+_GENERATED: Final = ("SchemaVersion", "DatastoreID", "ImageSetID", "PixelData")
+_TEXT_VRS: Final = frozenset(
+    "AE AS AT CS DA DS DT IS LO LT PN SH ST TM UC UI UR UT".split()  # noqa: SIM905
+)
+_WHOLE_VRS: Final = frozenset({"US", "SS", "UL", "SL", "UV", "SV"})
+_REAL_VRS: Final = frozenset({"FL", "FD"})
+# Characters that a value may have ("DICOM metadata constraints"); others follow their VR.
+_LIMITS: Final = {
+    "PatientName": 256,
+    "PatientID": 256,
+    "PatientSex": 16,
+    "PatientBirthDate": 18,
+    "StudyInstanceUID": 256,
+    "SeriesInstanceUID": 256,
+    "SOPInstanceUID": 256,
+    "StudyID": 256,
+    "StudyDescription": 256,
+    "AccessionNumber": 256,
+    "StudyDate": 18,
+    "SeriesDate": 18,
+    "StudyTime": 28,
+    "SeriesTime": 28,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """Attributes to set and to remove, in the shape of a document with only those in it."""
+
+    updatable: dict[str, Any] | None
+    removable: dict[str, Any] | None
+
+    def touches(self) -> set[str]:
+        """The levels that the edit names: Patient, Study, Series, Instance."""
+        found = set()
+        for tree in (self.updatable, self.removable):
+            for name, _, _ in _walk(tree or {}):
+                found.add(name)
+        return found
+
+    def keywords(self) -> set[str]:
+        """All attributes that the edit names."""
+        trees = (self.updatable or {}, self.removable or {})
+        return {keyword for tree in trees for _, _, part in _walk(tree) for keyword in part}
+
+
+def parse_attributes(blob: bytes | str, where: str) -> dict[str, Any]:
+    """The JSON of updatable, removable or copiable attributes.
+
+    JSON that is base64 once more is taken too: the AWS CLI of version 1 does not encode blobs,
+    and the guide's examples show them encoded.
+
+    Raises:
+        InvalidInput: if it is no JSON object, or of another SchemaVersion.
+    """
+    data = blob.encode() if isinstance(blob, str) else bytes(blob)
+    if not data.lstrip().startswith(b"{"):
+        try:
+            data = base64.b64decode(data, validate=True)
+        except (binascii.Error, ValueError):
+            raise InvalidInput(f"{where} is no JSON object", where=where) from None
+    try:
+        tree = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise InvalidInput(
+            f"{where} is no JSON: {error.msg} at position {error.pos}", where=where
+        ) from None
+    if not isinstance(tree, dict):
+        raise InvalidInput(f"{where} is no JSON object", where=where)
+    if str(tree.get("SchemaVersion", "1.1")) != "1.1":
+        raise InvalidInput(f"{where}: SchemaVersion 1.1 expected", where=where)
+    return tree
+
+
+def apply_edit(document: Document, edit: Edit, *, force: bool) -> tuple[Document, dict[str, str]]:
+    """The document after the edit: first what is removed, then what is set.
+
+    Returns also, for each instance that is left, the SOP Instance UID that it had before.
+
+    Raises:
+        InvalidInput: if the edit breaks a constraint; the message names level and attribute.
+    """
+    result = absorb(document, [])
+    for tree, change in ((edit.removable, _remove), (edit.updatable, _set)):
+        if tree is None:
+            continue
+        _check_shape(tree, result)
+        for name, uid, part in list(_walk(tree)):
+            for keyword, value in part.items():
+                _check_attribute(name, keyword, value, force=force, removing=change is _remove)
+                change(result, name, uid, keyword, value)
+    if edit.removable is not None:
+        _remove_instances(result, edit.removable)
+    return _rekey(result)
+
+
+def _walk(tree: Mapping[str, Any]) -> Iterator[tuple[str, str | None, dict[str, Any]]]:
+    """(level, SOP Instance UID or None, attributes) for each DICOM part of a tree."""
+    study = tree.get("Study") or {}
+    for name, holder in (("Patient", tree.get("Patient") or {}), ("Study", study)):
+        if holder.get("DICOM"):
+            yield name, None, holder["DICOM"]
+    for series in (study.get("Series") or {}).values():
+        if series.get("DICOM"):
+            yield "Series", None, series["DICOM"]
+        for uid, instance in (series.get("Instances") or {}).items():
+            if instance.get("DICOM"):
+                yield "Instance", uid, instance["DICOM"]
+
+
+def _check_shape(tree: Mapping[str, Any], document: Document) -> None:
+    unknown = set(tree) - {"SchemaVersion", "Patient", "Study"}
+    if unknown:
+        raise InvalidInput(f"{sorted(unknown)[0]} cannot be edited", where=sorted(unknown)[0])
+    study = _mapping(tree.get("Study"), "Study")
+    for name, holder in (("Patient", _mapping(tree.get("Patient"), "Patient")), ("Study", study)):
+        _mapping(holder.get("DICOM"), f"{name}.DICOM")
+    uid, _ = series_of(document)
+    for name, series in _mapping(study.get("Series"), "Study.Series").items():
+        if name != uid:
+            raise InvalidInput(f"series {name} is not in the image set", where="Study.Series")
+        _mapping(_mapping(series, "Series").get("DICOM"), "Series.DICOM")
+        for sop, instance in _mapping(series.get("Instances"), "Series.Instances").items():
+            if sop not in instances_of(document):
+                raise InvalidInput(
+                    f"instance {sop} is not in the image set", where="Series.Instances"
+                )
+            _mapping(_mapping(instance, "Instance").get("DICOM"), "Instance.DICOM")
+
+
+def _mapping(value: Any, where: str) -> dict[str, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise InvalidInput(f"{where}: a JSON object expected", where=where)
+    return value
+
+
+def _check_attribute(name: str, keyword: str, value: Any, *, force: bool, removing: bool) -> None:
+    where = f"{name}.DICOM.{keyword}"
+    if keyword in _GENERATED:
+        raise InvalidInput(f"{where} is made by the store and cannot be edited", where=where)
+    if removing and keyword in _UIDS:
+        raise InvalidInput(f"{where} identifies the data and cannot be removed", where=where)
+    if keyword in _FORCED and not force:
+        raise InvalidInput(f"{where} can be edited only with force", where=where)
+    tag = tag_for_keyword(keyword)
+    if tag is None:
+        _check_unknown(name, keyword, where, force=force)
+        return
+    expected = level_of(keyword)
+    if expected != name and name != "Instance":
+        raise InvalidInput(f"{where}: the attribute belongs to level {expected}", where=where)
+    if name == "Instance" and expected in LEVELS:
+        raise InvalidInput(f"{where}: the attribute belongs to level {expected}", where=where)
+    if removing:
+        return
+    vr = dictionary_VR(tag)
+    if not force and (vr == "SQ" or dictionary_VM(tag) != "1"):
+        kind = "a sequence" if vr == "SQ" else "multi-valued"
+        raise InvalidInput(f"{where} is {kind} and can be edited only with force", where=where)
+    if not force or keyword in _FORCED:
+        _check_value(vr, keyword, value, where)
+
+
+def _check_unknown(name: str, keyword: str, where: str, *, force: bool) -> None:
+    private = len(keyword) == 8 and all(c in "0123456789abcdefABCDEF" for c in keyword)
+    if not private:
+        raise InvalidInput(f"{where} is no attribute of PS3.6", where=where)
+    if not force or name != "Instance":
+        raise InvalidInput(
+            f"{where}: a private attribute can be edited only with force, at instance level",
+            where=where,
+        )
+
+
+def _check_value(vr: str, keyword: str, value: Any, where: str) -> None:
+    for part in value if isinstance(value, list) else [value]:
+        if part is None:
+            continue
+        if vr in _TEXT_VRS:
+            fits = isinstance(part, str)
+        elif vr in _WHOLE_VRS:
+            fits = isinstance(part, int) and not isinstance(part, bool)
+        elif vr in _REAL_VRS:
+            fits = isinstance(part, int | float) and not isinstance(part, bool)
+        else:
+            fits = isinstance(part, str | int | float)
+        if not fits:
+            raise InvalidInput(
+                f"{where}: a JSON {type(part).__name__} does not fit VR {vr}", where=where
+            )
+        if isinstance(part, str) and len(part) > (limit := _LIMITS.get(keyword, 1 << 16)):
+            raise InvalidInput(
+                f"{where}: {len(part)} characters found, at most {limit} expected", where=where
+            )
+        if vr == "UI" and part and not _is_uid(part):
+            raise InvalidInput(f"{where} is no UID (PS3.5 9.1)", where=where)
+        if vr in ("DA", "TM", "DS", "IS") and not set(part) <= set("0123456789.+-eE: "):
+            raise InvalidInput(f"{where} is no {vr} (PS3.5 6.2)", where=where)
+
+
+def _is_uid(value: str) -> bool:
+    return len(value) <= 64 and all(part.isdigit() for part in value.split("."))
+
+
+def _set(document: Document, name: str, uid: str | None, keyword: str, value: Any) -> None:
+    if name == "Instance":
+        _replace(document, str(uid), {**instances_of(document)[str(uid)]["DICOM"], keyword: value})
+        return
+    level(document, name)[keyword] = value
+    _forget(document, keyword)
+
+
+def _remove(document: Document, name: str, uid: str | None, keyword: str, _: Any) -> None:
+    if name == "Instance":
+        rest = dict(instances_of(document)[str(uid)]["DICOM"])
+        rest.pop(keyword, None)
+        _replace(document, str(uid), rest)
+        return
+    level(document, name).pop(keyword, None)
+    _forget(document, keyword)
+
+
+def _forget(document: Document, keyword: str) -> None:
+    """Take away what instances say of an attribute that is now said for all of them."""
+    for uid, instance in instances_of(document).items():
+        if keyword in instance["DICOM"]:
+            _replace(document, uid, {k: v for k, v in instance["DICOM"].items() if k != keyword})
+
+
+def _replace(document: Document, uid: str, attributes: dict[str, Any]) -> None:
+    instances = instances_of(document)
+    instances[uid] = {**instances[uid], "DICOM": attributes}
+
+
+def _remove_instances(document: Document, tree: Mapping[str, Any]) -> None:
+    """Instances named with nothing in them are removed themselves."""
+    for series in ((tree.get("Study") or {}).get("Series") or {}).values():
+        if not series:
+            raise InvalidInput(
+                "an image set cannot lose its only series; delete the image set",
+                where="Study.Series",
+            )
+        for sop, instance in (series.get("Instances") or {}).items():
+            if not instance:
+                instances_of(document).pop(sop, None)
+    if not instances_of(document):
+        raise InvalidInput(
+            "an image set cannot lose its last instance; delete the image set",
+            where="Study.Series.Instances",
+        )
+
+
+def _rekey(document: Document) -> tuple[Document, dict[str, str]]:
+    """File series and instances under the UIDs that they have now; new UID -> old UID."""
+    uid, series = series_of(document)
+    instances: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for sop, instance in series["Instances"].items():
+        now = str(instance["DICOM"].get("SOPInstanceUID", sop))
+        if now in instances:
+            raise InvalidInput(
+                f"two instances would have SOP Instance UID {now}", where="SOPInstanceUID"
+            )
+        instances[now] = instance
+        origins[now] = sop
+    now_uid = str(series["DICOM"].get("SeriesInstanceUID", uid))
+    document["Study"]["Series"] = {now_uid: {**series, "Instances": instances}}
+    return document, origins
+
+
+def selected_instances(document: Document, tree: Mapping[str, Any] | None) -> list[str]:
+    """The SOP Instance UIDs that `copiableAttributes` names; all of them if it is None.
+
+    Raises:
+        InvalidInput: if it names a series or an instance that is not in the document, or none.
+    """
+    if tree is None:
+        return list(instances_of(document))
+    _check_shape(tree, document)
+    uid, _ = series_of(document)
+    series = ((tree.get("Study") or {}).get("Series") or {}).get(uid)
+    if series is None:
+        raise InvalidInput(
+            "copiableAttributes names no series of the image set", where="copiableAttributes"
+        )
+    named = list((series or {}).get("Instances") or {})
+    return named or list(instances_of(document))
+
+
+def copy_into(
+    source: Document, chosen: list[str], destination: Document, *, force: bool
+) -> Document:
+    """The destination with instances of the source; its own levels stay as they are.
+
+    Raises:
+        Conflict: if an instance is there already, or the two disagree and `force` is not set.
+    """
+    present = instances_of(destination)
+    for uid in chosen:
+        if uid in present:
+            raise Conflict(f"instance {uid} is in the destination image set already")
+    theirs = _merged(destination)
+    agrees = identity_hash(_merged(source)) == identity_hash(theirs)
+    if not agrees and not force:
+        raise Conflict(
+            "source and destination image sets differ at Patient, Study or Series level;"
+            " force copies all the same and keeps the destination's"
+        )
+    parts = subset(source, chosen)
+    if not agrees:
+        levels = [dict(level(destination, name)) for name in LEVELS]
+        parts = [InstanceDocument(part.sop_instance_uid, *levels, part.instance) for part in parts]
+    return absorb(destination, parts)
+
+
+def _merged(document: Document) -> dict[str, Any]:
+    return {k: v for name in LEVELS for k, v in level(document, name).items()}

@@ -1,0 +1,78 @@
+"""Deletion of image sets (DeleteImageSet): marked at once, gone for readers when the job has run.
+
+The pixels stay in their packs as long as any version of any image set refers to them; a compactor
+reclaims them later.
+"""
+
+from typing import Any, Final
+
+from sqlalchemy import delete
+
+from iryo.imaging.model import ImageSet, SetState, WorkflowStatus, require_unlocked
+from iryo.imaging.service.datastores import require_active
+from iryo.imaging.service.room import Room, arn_of
+from iryo.imaging.service.sets import find_set, require_set, set_state
+from iryo.imaging.store import image_set_terms, resource_tags
+from iryo.jobs import JobContext
+from iryo.jobs.events import emit
+
+__all__ = ["DELETE_KIND", "remove", "run_delete"]
+
+DELETE_KIND: Final = "imaging.delete"
+
+
+def remove(room: Room, datastore_id: str, image_set_id: str) -> ImageSet:
+    """Begin to delete an image set; as it is meanwhile: LOCKED, DELETING.
+
+    Raises:
+        Conflict: another change has it locked.
+    """
+    with room.database.write() as connection:
+        require_active(connection, datastore_id)
+        found = require_set(connection, datastore_id, image_set_id)
+        require_unlocked(found)
+        set_state(
+            connection,
+            found,
+            state=SetState.LOCKED,
+            status=WorkflowStatus.DELETING,
+            now=room.clock(),
+        )
+        room.jobs.submit(
+            connection, kind=DELETE_KIND, scope=datastore_id, payload={"imageSetId": image_set_id}
+        )
+        locked = find_set(connection, datastore_id, image_set_id)
+    room.places.forget(image_set_id)
+    room.wake()
+    return locked
+
+
+def run_delete(room: Room, context: JobContext) -> dict[str, Any]:
+    """The handler of delete jobs."""
+    datastore_id, image_set_id = context.job.scope, context.job.payload["imageSetId"]
+    with room.database.write() as connection:
+        found = find_set(connection, datastore_id, image_set_id)
+        if found.state is not SetState.DELETED:
+            set_state(
+                connection,
+                found,
+                state=SetState.DELETED,
+                status=WorkflowStatus.DELETED,
+                now=room.clock(),
+            )
+            connection.execute(
+                delete(image_set_terms).where(image_set_terms.c.image_set_id == image_set_id)
+            )
+            connection.execute(
+                delete(resource_tags).where(
+                    resource_tags.c.resource_arn == arn_of(room, datastore_id, image_set_id)
+                )
+            )
+            emit(
+                connection,
+                kind="ImageSetDeleted",
+                subject=image_set_id,
+                payload={"datastoreId": datastore_id, "imageSetId": image_set_id},
+            )
+    room.places.forget(image_set_id)
+    return {}

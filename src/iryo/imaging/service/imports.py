@@ -1,0 +1,256 @@
+"""Import jobs: start, follow, and the job itself (StartDICOMImportJob and its relatives).
+
+The job goes through its input once, hands batches to `compute`, notes in the database what became
+of each file, then publishes series by series and writes the report. Taken up again after a crash,
+it passes over what is noted already.
+"""
+
+import itertools
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import delete, func, insert, select
+
+from iryo.errors import InvalidInput, WorkerDied
+from iryo.imaging.model import ImportOrder
+from iryo.imaging.service.datastores import require_active
+from iryo.imaging.service.ingest import Batch, FileResult, ingest
+from iryo.imaging.service.publish import publish, staged_series
+from iryo.imaging.service.report import write_report
+from iryo.imaging.service.room import Room
+from iryo.imaging.service.scan import BadSource, SourceFile, local_path, scan
+from iryo.imaging.store import IMPORT_KIND, staged_files
+from iryo.jobs import Job, JobContext, JobState
+
+__all__ = ["get", "list_page", "output_folder", "run_import", "start"]
+
+_BATCH_FILES: Final = 32
+_BATCH_BYTES: Final = 48 << 20
+_IN_CLAUSE: Final = 500
+
+
+def start(room: Room, datastore_id: str, order: ImportOrder, *, token: str | None = None) -> Job:
+    """Submit an import; the same `token` with the same order gives the job made before.
+
+    Raises:
+        NotFound: no such active data store.
+        InvalidInput: the input or output URI cannot be one.
+        AccessDenied: it lies outside the folders that imports may touch.
+    """
+    source = local_path(order.input_uri, "inputS3Uri")
+    room.check_path(source, "inputS3Uri")
+    if order.output_uri is not None:
+        room.check_path(local_path(order.output_uri, "outputS3Uri"), "outputS3Uri")
+    if not source.exists():
+        raise InvalidInput("nothing is found at inputS3Uri", where="inputS3Uri")
+    with room.database.write() as connection:
+        require_active(connection, datastore_id)
+        job = room.jobs.submit(
+            connection,
+            kind=IMPORT_KIND,
+            scope=datastore_id,
+            payload={
+                "name": order.name,
+                "input": order.input_uri,
+                "output": order.output_uri,
+                "role": order.role_arn,
+            },
+            token=token,
+        )
+    room.wake()
+    return job
+
+
+def get(room: Room, datastore_id: str, job_id: str) -> Job:
+    """One import job.
+
+    Raises:
+        NotFound: if the data store has no such import job.
+    """
+    with room.database.read() as connection:
+        require_active(connection, datastore_id)
+        return room.jobs.get(connection, job_id, kind=IMPORT_KIND, scope=datastore_id)
+
+
+def list_page(
+    room: Room,
+    datastore_id: str,
+    *,
+    state: JobState | None = None,
+    after: tuple[datetime, str] | None = None,
+    limit: int = 50,
+) -> list[Job]:
+    """Import jobs, newest first, from the position `after` (created_at, id) on."""
+    with room.database.read() as connection:
+        require_active(connection, datastore_id)
+        return room.jobs.list(
+            connection, kind=IMPORT_KIND, scope=datastore_id, state=state, after=after, limit=limit
+        )
+
+
+def output_folder(room: Room, job: Job) -> Path:
+    """Where the report of a job is written: `{datastoreId}-DicomImport-{jobId}` in the output."""
+    uri = job.payload["output"]
+    base = room.outputs if uri is None else local_path(uri, "outputS3Uri")
+    return base / f"{job.scope}-DicomImport-{job.id}"
+
+
+def run_import(room: Room, context: JobContext) -> dict[str, Any]:
+    """The handler of import jobs; its result is the jobSummary of the manifest."""
+    job = context.job
+    with room.database.read() as connection:
+        datastore = require_active(connection, job.scope)
+    root = room.check_path(local_path(job.payload["input"], "inputS3Uri"), "inputS3Uri")
+    allowed = lambda path: room.check_path(path, "a linked file")  # noqa: E731
+    sequence = itertools.count(_next_sequence(room, job.id))
+    done = _count(room, job.id)
+
+    def batches() -> Iterator[Batch]:
+        fresh = _not_noted(room, job.id, scan(root, allowed), sequence)
+        for files in _chunks(fresh):
+            yield _batch(room, job.scope, datastore.lossless_format, files)
+
+    died: list[SourceFile] = []
+    for outcome in room.compute.map_unordered(ingest, batches()):
+        context.check()
+        if outcome.error is None:
+            done += _note(room, job.id, outcome.value, sequence)
+        elif isinstance(outcome.error, WorkerDied):
+            died += outcome.item.files
+        else:
+            raise outcome.error
+        context.progress(done)
+    done += _one_by_one(room, context, datastore.lossless_format, died, sequence)
+    context.progress(done, done)
+    for series in staged_series(room, job.id):
+        context.check()
+        publish(room, job.id, job.scope, series, context.check)
+    context.check()
+    summary = write_report(room, job, output_folder(room, job))
+    with room.database.write() as connection:
+        connection.execute(delete(staged_files).where(staged_files.c.job_id == job.id))
+    return summary
+
+
+def _one_by_one(
+    room: Room,
+    context: JobContext,
+    lossless: str,
+    files: list[SourceFile],
+    sequence: Iterator[int],
+) -> int:
+    """Find in a batch that killed its worker the file that does; the others are imported."""
+    singles = (_batch(room, context.job.scope, lossless, [file]) for file in files)
+    done = 0
+    for outcome in room.compute.map_unordered(ingest, singles):
+        context.check()
+        if outcome.error is None:
+            done += _note(room, context.job.id, outcome.value, sequence)
+        elif isinstance(outcome.error, WorkerDied):
+            message = "the process that read the file died"
+            record = {"type": "WorkerDied", "message": message, "ours": True}
+            failed = [FileResult(file, "failed", record) for file in outcome.item.files]
+            done += _note(room, context.job.id, failed, sequence)
+        else:
+            raise outcome.error
+    return done
+
+
+def _batch(room: Room, datastore_id: str, lossless: str, files: list[SourceFile]) -> Batch:
+    here = room.compute.inline
+    return Batch(
+        objects=room.objects if here else room.objects.url,
+        database=room.database if here else room.database.url,
+        datastore_id=datastore_id,
+        lossless=lossless,
+        files=tuple(files),
+    )
+
+
+def _chunks(files: Iterable[SourceFile]) -> Iterator[list[SourceFile]]:
+    chunk: list[SourceFile] = []
+    size = 0
+    for file in files:
+        if chunk and (len(chunk) >= _BATCH_FILES or size + file.size > _BATCH_BYTES):
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(file)
+        size += file.size
+    if chunk:
+        yield chunk
+
+
+def _not_noted(
+    room: Room,
+    job_id: str,
+    found: Iterable[SourceFile | BadSource],
+    sequence: Iterator[int],
+) -> Iterator[SourceFile]:
+    """What of the input is not in the notes; things that are no files are noted as failures."""
+    iterator = iter(found)
+    while window := list(itertools.islice(iterator, _IN_CLAUSE)):
+        with room.database.read() as connection:
+            noted = set(
+                connection.execute(
+                    select(staged_files.c.input_file).where(
+                        staged_files.c.job_id == job_id,
+                        staged_files.c.input_file.in_([item.name for item in window]),
+                    )
+                ).scalars()
+            )
+        fresh = [item for item in window if item.name not in noted]
+        bad = [item for item in fresh if isinstance(item, BadSource)]
+        if bad:
+            _note(room, job_id, [_refused(item) for item in bad], sequence)
+        yield from (item for item in fresh if isinstance(item, SourceFile))
+
+
+def _refused(item: BadSource) -> FileResult:
+    return FileResult(
+        SourceFile(item.name, "", None, 0),
+        "failed",
+        {"type": item.reason, "message": item.message, "ours": False},
+    )
+
+
+def _note(room: Room, job_id: str, results: Iterable[FileResult], sequence: Iterator[int]) -> int:
+    rows = [
+        {
+            "job_id": job_id,
+            "sequence": next(sequence),
+            "input_file": result.file.name,
+            "outcome": result.outcome,
+            "study_uid": result.study_uid,
+            "series_uid": result.series_uid,
+            "sop_instance_uid": result.sop_instance_uid,
+            "identity": result.identity,
+            "image_set_id": result.image_set_id,
+            "record": result.record,
+        }
+        for result in results
+    ]
+    if rows:
+        with room.database.write() as connection:
+            connection.execute(insert(staged_files), rows)
+    return len(rows)
+
+
+def _next_sequence(room: Room, job_id: str) -> int:
+    with room.database.read() as connection:
+        last = connection.execute(
+            select(func.max(staged_files.c.sequence)).where(staged_files.c.job_id == job_id)
+        ).scalar_one()
+    return 0 if last is None else int(last) + 1
+
+
+def _count(room: Room, job_id: str) -> int:
+    with room.database.read() as connection:
+        return int(
+            connection.execute(
+                select(func.count())
+                .select_from(staged_files)
+                .where(staged_files.c.job_id == job_id)
+            ).scalar_one()
+        )

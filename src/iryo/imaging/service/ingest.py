@@ -1,0 +1,352 @@
+"""From files to packs: the part of an import that runs in worker processes.
+
+A worker reads a batch of files, leaves out those that are stored already, and writes for each
+series of the batch one immutable pack: for each instance its frames, its header (every byte that is
+no pixel) and its part of the metadata document. Nothing is visible until `publish` says so.
+"""
+
+import mmap
+import os
+import struct
+import tempfile
+import zipfile
+import zlib
+from base64 import b64encode
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, Final
+
+import orjson
+from sqlalchemy import select
+
+from iryo import dicom
+from iryo.errors import InvalidDicom, InvalidInput, IryoError
+from iryo.imaging.documents import identity_hash
+from iryo.imaging.model import INSTANCE_KEY_LENGTH, SetState, frame_id
+from iryo.imaging.service.scan import SourceFile
+from iryo.imaging.store import image_set_members, image_sets, instances, pack_key
+from iryo.store.ids import new_id
+from iryo.store.objects import Objects, open_objects
+from iryo.store.sql import Database
+
+__all__ = ["Batch", "FileResult", "ingest"]
+
+_MAPPED_FROM: Final = 32 << 20
+_CHUNK: Final = 1 << 20
+_PLACE: Final = struct.Struct("<QQ")
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Files that one worker handles at once.
+
+    `objects` and `database` are URLs where the worker is another process, else the things
+    themselves.
+    """
+
+    objects: Objects | str
+    database: Database | str
+    datastore_id: str
+    lossless: str
+    files: tuple[SourceFile, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FileResult:
+    """What became of one file: `outcome` is staged, unchanged or failed."""
+
+    file: SourceFile
+    outcome: str
+    record: dict[str, Any]
+    study_uid: str | None = None
+    series_uid: str | None = None
+    sop_instance_uid: str | None = None
+    identity: str | None = None
+    image_set_id: str | None = None
+
+
+@dataclass(slots=True)
+class _Parsed:
+    file: SourceFile
+    instance: dicom.Instance
+    sop_instance_uid: str
+    study_uid: str
+    series_uid: str
+    digest: bytes
+
+
+@dataclass(slots=True)
+class _Pack:
+    """The state of a pack that is being written: the stream pulls, this counts."""
+
+    key: str
+    parsed: list[_Parsed]
+    lossless: str
+    offset: int = 0
+    results: list[FileResult] = field(default_factory=list)
+
+    def stream(self) -> Iterator[bytes]:
+        """The bytes of the pack; fills `results` on the way."""
+        for parsed in self.parsed:
+            try:
+                yield from self._instance(parsed)
+            except IryoError as error:
+                self.results.append(_failed(parsed.file, error))
+            except Exception as error:  # noqa: BLE001 - one file must not take the batch with it
+                self.results.append(_crashed(parsed.file, error))
+            parsed.instance.close()
+
+    def _put(self, data: bytes) -> tuple[int, int]:
+        place = (self.offset, len(data))
+        self.offset += len(data)
+        return place
+
+    def _instance(self, parsed: _Parsed) -> Iterator[bytes]:
+        instance = parsed.instance
+        key = new_id()[:INSTANCE_KEY_LENGTH]
+        table = bytearray()
+        frames: list[dict[str, Any]] = []
+        residues: list[list[int]] = []
+        stored_syntax: str | None = None
+        kept = False
+        begin = self.offset
+        pixels = dicom.describe_pixels(instance)
+        if pixels is not None:
+            for index, frame in enumerate(dicom.store_frames(instance, pixels, self.lossless)):
+                place = self._put(frame.data)
+                table += _PLACE.pack(*place)
+                stored_syntax, kept = frame.transfer_syntax, frame.kept
+                frames.append(_frame_entry(key, index, frame))
+                yield frame.data
+                if frame.residue is not None:
+                    residues.append([index, *self._put(frame.residue)])
+                    yield frame.residue
+        header = dicom.pack_header(instance)
+        header_place = self._put(header)
+        yield header
+        normalised = dicom.normalise(instance)
+        document, warnings = _document(normalised, instance, frames, stored_syntax, kept=kept)
+        packed = zlib.compress(orjson.dumps(document), 1)
+        document_place = self._put(packed)
+        yield packed
+        attributes = {**normalised.patient, **normalised.study, **normalised.series}
+        self.results.append(
+            FileResult(
+                file=parsed.file,
+                outcome="staged",
+                study_uid=parsed.study_uid,
+                series_uid=parsed.series_uid,
+                sop_instance_uid=parsed.sop_instance_uid,
+                identity=identity_hash(attributes),
+                record={
+                    "key": key,
+                    "sop_class_uid": instance.text(0x00080016) or "",
+                    "source_syntax": instance.transfer_syntax,
+                    "stored_syntax": stored_syntax,
+                    "digest": parsed.digest.hex(),
+                    "pack": self.key,
+                    "header": header_place,
+                    "document": document_place,
+                    "residues": residues or None,
+                    "frames": b64encode(bytes(table)).decode(),
+                    "source_size": parsed.file.size,
+                    "stored_size": self.offset - begin,
+                    "warnings": warnings,
+                },
+            )
+        )
+
+
+def ingest(batch: Batch) -> list[FileResult]:
+    """Read, encode and pack a batch; one result per file, in no order.
+
+    A file at fault costs nothing but itself.
+    """
+    objects = _objects(batch.objects) if isinstance(batch.objects, str) else batch.objects
+    database = _database(batch.database) if isinstance(batch.database, str) else batch.database
+    results: list[FileResult] = []
+    parsed: list[_Parsed] = []
+    for file in batch.files:
+        try:
+            parsed.append(_parse(file))
+        except IryoError as error:
+            results.append(_failed(file, error))
+        except Exception as error:  # noqa: BLE001 - one file must not take the batch with it
+            results.append(_crashed(file, error))
+    series: dict[tuple[str, str], list[_Parsed]] = {}
+    stored = _stored_already(database, batch.datastore_id, parsed)
+    for item in parsed:
+        image_set_id = stored.get((item.sop_instance_uid, item.digest))
+        if image_set_id is None:
+            series.setdefault((item.study_uid, item.series_uid), []).append(item)
+        else:
+            results.append(_unchanged(item, image_set_id))
+            item.instance.close()
+    for group in series.values():
+        pack = _Pack(pack_key(batch.datastore_id, new_id()), group, batch.lossless)
+        objects.put(pack.key, pack.stream())
+        if not any(result.outcome == "staged" for result in pack.results):
+            objects.delete([pack.key])
+        results += pack.results
+    return results
+
+
+@cache
+def _objects(url: str) -> Objects:
+    return open_objects(url)
+
+
+@cache
+def _database(url: str) -> Database:
+    return Database(url)
+
+
+def _parse(file: SourceFile) -> _Parsed:
+    instance = dicom.read(_load(file))
+    meta = instance.meta_text(0x00020003)
+    sop = instance.text(0x00080018) or meta
+    study = instance.text(0x0020000D)
+    series = instance.text(0x0020000E)
+    if instance.text(0x00041220) is not None or instance.is_directory:
+        raise InvalidDicom("a DICOMDIR found, an instance expected", reason="Directory")
+    for uid, name in (
+        (sop, "SOPInstanceUID"),
+        (study, "StudyInstanceUID"),
+        (series, "SeriesInstanceUID"),
+    ):
+        if not uid:
+            raise InvalidDicom(f"no {name} found", where=name, reason="MissingIdentifier")
+        if len(uid) > 64 or not set(uid) <= set("0123456789."):
+            raise InvalidDicom(f"{name} is no UID (PS3.5 9.1)", where=name, reason="InvalidUid")
+    return _Parsed(
+        file, instance, str(sop), str(study), str(series), dicom.content_digest(instance)
+    )
+
+
+def _load(file: SourceFile) -> bytes | mmap.mmap:
+    """The bytes of a file; large ones stay on disk and are mapped."""
+    try:
+        if file.member is not None:
+            return _load_member(file)
+        with open(file.path, "rb") as stream:  # noqa: PTH123 - one call less on the hot path
+            if file.size >= _MAPPED_FROM:
+                return mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+            return stream.read()
+    except (OSError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+        text = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else ""
+        raise InvalidInput(f"file cannot be read: {text or type(error).__name__}") from error
+
+
+def _load_member(file: SourceFile) -> bytes | mmap.mmap:
+    with zipfile.ZipFile(file.path) as archive, archive.open(str(file.member)) as member:
+        if file.size < _MAPPED_FROM:
+            return member.read()
+        with tempfile.TemporaryFile() as spool:
+            while chunk := member.read(_CHUNK):
+                spool.write(chunk)
+            spool.flush()
+            return mmap.mmap(spool.fileno(), 0, access=mmap.ACCESS_READ)
+
+
+def _stored_already(
+    database: Database, datastore_id: str, parsed: list[_Parsed]
+) -> dict[tuple[str, bytes], str]:
+    """(SOP Instance UID, digest) -> an image set that holds it now."""
+    if not parsed:
+        return {}
+    query = (
+        select(instances.c.sop_instance_uid, instances.c.digest, image_sets.c.id)
+        .join(image_set_members, image_set_members.c.instance_key == instances.c.key)
+        .join(image_sets, image_sets.c.id == image_set_members.c.image_set_id)
+        .where(
+            instances.c.datastore_id == datastore_id,
+            instances.c.sop_instance_uid.in_([item.sop_instance_uid for item in parsed]),
+            image_set_members.c.last_version.is_(None),
+            image_sets.c.state != SetState.DELETED,
+        )
+        .order_by(image_sets.c.is_primary, image_sets.c.created_at.desc())
+    )
+    with database.read() as connection:
+        return {(sop, bytes(digest)): found for sop, digest, found in connection.execute(query)}
+
+
+def _frame_entry(key: str, index: int, frame: dicom.StoredFrame) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "ID": frame_id(key, index),
+        "PixelDataChecksumFromBaseToFullResolution": [
+            {"Width": frame.width, "Height": frame.height, "Checksum": frame.checksum}
+        ],
+    }
+    if frame.minimum is not None:
+        entry["MinPixelValue"] = frame.minimum
+        entry["MaxPixelValue"] = frame.maximum
+    entry["FrameSizeInBytes"] = len(frame.data)
+    return entry
+
+
+def _document(
+    normalised: dicom.Normalised,
+    instance: dicom.Instance,
+    frames: list[dict[str, Any]],
+    stored_syntax: str | None,
+    *,
+    kept: bool,
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The instance's part of the metadata document, and its warnings."""
+    warnings = [
+        {"WarningReason": fault.code, "Attribute": fault.where, "Message": fault.message}
+        for fault in (*instance.faults, *normalised.faults)
+    ]
+    own: dict[str, Any] = {"DICOM": normalised.instance, "DICOMVRs": normalised.vrs}
+    if stored_syntax is not None:
+        own["StoredTransferSyntaxUID"] = stored_syntax
+        own["ChecksumType"] = "ORIGINAL" if kept else "DECOMPRESSED"
+        own["ImageFrames"] = frames
+    if warnings:
+        own["Warnings"] = warnings
+    document = {
+        "Patient": normalised.patient,
+        "Study": normalised.study,
+        "Series": normalised.series,
+        "Instance": own,
+    }
+    return document, warnings
+
+
+def _unchanged(item: _Parsed, image_set_id: str) -> FileResult:
+    return FileResult(
+        file=item.file,
+        outcome="unchanged",
+        record={"digest": item.digest.hex()},
+        study_uid=item.study_uid,
+        series_uid=item.series_uid,
+        sop_instance_uid=item.sop_instance_uid,
+        image_set_id=image_set_id,
+    )
+
+
+def _failed(file: SourceFile, error: IryoError) -> FileResult:
+    reason = error.reason if isinstance(error, InvalidDicom) else type(error).__name__
+    message = error.message
+    if isinstance(error, InvalidDicom):
+        if error.where:
+            message += f" at {error.where}"
+        if error.offset is not None:
+            message += f", offset {error.offset}"
+    return FileResult(file, "failed", {"type": reason, "message": message, "ours": False})
+
+
+def _crashed(file: SourceFile, error: Exception) -> FileResult:
+    # What the exception says may quote the file; its type and place are enough to find the fault.
+    last = error.__traceback__
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    place = ""
+    if last is not None:
+        place = f" in {os.path.basename(last.tb_frame.f_code.co_filename)}:{last.tb_lineno}"  # noqa: PTH119
+    return FileResult(
+        file,
+        "failed",
+        {"type": "InternalError", "message": f"{type(error).__name__}{place}", "ours": True},
+    )

@@ -1,0 +1,342 @@
+"""From packs to image sets: what an import has staged becomes visible, a series at a time.
+
+Each image set changes in one transaction, together with its event and with the note that its files
+are done; a crash before leaves nothing to be seen, a crash after leaves nothing to be done again.
+"""
+
+import time
+import zlib
+from base64 import b64decode
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+from sqlalchemy import Connection, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from iryo.errors import Unavailable
+from iryo.imaging import documents
+from iryo.imaging.documents import InstanceDocument
+from iryo.imaging.model import ImageSet, SetState, WorkflowStatus
+from iryo.imaging.service.room import Room
+from iryo.imaging.service.sets import (
+    add_version,
+    create_set,
+    find_version,
+    members,
+    put_document,
+    read_document,
+    to_image_set,
+)
+from iryo.imaging.store import image_sets, instances, staged_files
+from iryo.store.ids import new_id
+
+__all__ = ["publish", "staged_series"]
+
+_PATIENCE_SECONDS: Final = 20.0
+_PAUSE_SECONDS: Final = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class _Staged:
+    sequence: int
+    input_file: str
+    outcome: str
+    sop_instance_uid: str
+    identity: str
+    record: dict[str, Any]
+
+
+def staged_series(room: Room, job_id: str) -> Iterator[tuple[str, str]]:
+    """(Study, Series Instance UID) of what a job has staged and not yet published."""
+    query = (
+        select(staged_files.c.study_uid, staged_files.c.series_uid)
+        .where(staged_files.c.job_id == job_id, staged_files.c.outcome == "staged")
+        .distinct()
+    )
+    with room.database.read() as connection:
+        found = [(study, series) for study, series in connection.execute(query)]
+    yield from found
+
+
+def publish(
+    room: Room,
+    job_id: str,
+    datastore_id: str,
+    series: tuple[str, str],
+    check: Callable[[], None],
+) -> None:
+    """Make the staged instances of one series visible.
+
+    Of several instances with one SOP Instance UID the first of the input counts; equal ones are
+    fine, others are failures. Instances that agree on their identity go to one image set: the
+    primary of the series if it agrees too or is not there yet, else a non-primary one.
+    """
+    staged = _load_staged(room, job_id, series)
+    chosen: dict[str, _Staged] = {}
+    repeated: list[tuple[_Staged, _Staged]] = []
+    for item in staged:
+        first = chosen.setdefault(item.sop_instance_uid, item)
+        if first is not item:
+            repeated.append((item, first))
+    _settle_repeats(room, job_id, repeated)
+    groups: dict[str, list[_Staged]] = {}
+    for item in chosen.values():
+        if item.outcome == "staged":
+            groups.setdefault(item.identity, []).append(item)
+    for identity, group in groups.items():
+        _publish_group(room, job_id, datastore_id, series, identity, group, check)
+
+
+def _load_staged(room: Room, job_id: str, series: tuple[str, str]) -> list[_Staged]:
+    query = (
+        select(
+            staged_files.c.sequence,
+            staged_files.c.input_file,
+            staged_files.c.outcome,
+            staged_files.c.sop_instance_uid,
+            staged_files.c.identity,
+            staged_files.c.record,
+        )
+        .where(
+            staged_files.c.job_id == job_id,
+            staged_files.c.outcome.in_(("staged", "unchanged")),
+            staged_files.c.study_uid == series[0],
+            staged_files.c.series_uid == series[1],
+        )
+        .order_by(staged_files.c.input_file, staged_files.c.sequence)
+    )
+    with room.database.read() as connection:
+        return [_Staged(*row) for row in connection.execute(query)]
+
+
+def _settle_repeats(room: Room, job_id: str, repeated: list[tuple[_Staged, _Staged]]) -> None:
+    if not repeated:
+        return
+    with room.database.write() as connection:
+        for item, first in repeated:
+            if item.record["digest"] == first.record["digest"]:
+                values: dict[str, Any] = {"outcome": "unchanged"}
+            else:
+                values = {
+                    "outcome": "failed",
+                    "record": {
+                        "type": "DuplicateSOPInstance",
+                        "message": "the SOP Instance UID is that of another file of the import,"
+                        f" with other content: {first.input_file}",
+                        "ours": False,
+                    },
+                }
+            connection.execute(
+                update(staged_files)
+                .where(staged_files.c.job_id == job_id, staged_files.c.sequence == item.sequence)
+                .values(values)
+            )
+
+
+def _publish_group(
+    room: Room,
+    job_id: str,
+    datastore_id: str,
+    series: tuple[str, str],
+    identity: str,
+    group: list[_Staged],
+    check: Callable[[], None],
+) -> None:
+    parts = _load_parts(room, group)
+    held = {item.sop_instance_uid: str(item.record["key"]) for item in group}
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        check()
+        with room.database.read() as connection:
+            target, is_primary = _target(connection, datastore_id, series, identity)
+        if target is None or target.state is SetState.ACTIVE:
+            done = (
+                _create(room, job_id, datastore_id, parts, held, group, is_primary=is_primary)
+                if target is None
+                else _extend(room, job_id, target, parts, held, group)
+            )
+            if done:
+                return
+        if time.monotonic() > deadline:
+            raise Unavailable("an image set that the import adds to stays locked")
+        time.sleep(_PAUSE_SECONDS)
+
+
+def _target(
+    connection: Connection, datastore_id: str, series: tuple[str, str], identity: str
+) -> tuple[ImageSet | None, bool]:
+    """The image set that takes the instances; (None, is_primary) if a new one must be made."""
+    rows = connection.execute(
+        select(image_sets)
+        .where(
+            image_sets.c.datastore_id == datastore_id,
+            image_sets.c.study_uid == series[0],
+            image_sets.c.series_uid == series[1],
+            image_sets.c.state != SetState.DELETED,
+        )
+        .order_by(image_sets.c.is_primary.desc(), image_sets.c.created_at, image_sets.c.id)
+    ).all()
+    found = [to_image_set(row) for row in rows]
+    if not found or not found[0].is_primary:
+        return None, True
+    for candidate in found:
+        if candidate.identity == identity:
+            return candidate, candidate.is_primary
+    return None, False
+
+
+def _load_parts(room: Room, group: list[_Staged]) -> list[InstanceDocument]:
+    """The instances' parts of the document, in the order of Instance Number."""
+    parts = []
+    for item in group:
+        offset, length = item.record["document"]
+        data = zlib.decompress(room.objects.get_range(item.record["pack"], offset, length))
+        part = orjson.loads(data)
+        parts.append(
+            InstanceDocument(
+                item.sop_instance_uid,
+                part["Patient"],
+                part["Study"],
+                part["Series"],
+                part["Instance"],
+            )
+        )
+    return sorted(parts, key=_instance_number)
+
+
+def _instance_number(part: InstanceDocument) -> tuple[int, str]:
+    number = part.instance["DICOM"].get("InstanceNumber")
+    try:
+        return int(number), part.sop_instance_uid
+    except (TypeError, ValueError):
+        return 1 << 40, part.sop_instance_uid
+
+
+def _create(
+    room: Room,
+    job_id: str,
+    datastore_id: str,
+    parts: list[InstanceDocument],
+    held: Mapping[str, str],
+    group: list[_Staged],
+    *,
+    is_primary: bool,
+) -> bool:
+    image_set_id = new_id()
+    document = documents.compose(datastore_id, image_set_id, parts)
+    key = put_document(room, image_set_id, 1, document)
+    try:
+        with room.database.write() as connection:
+            _insert_instances(connection, room, datastore_id, group)
+            create_set(
+                connection,
+                document=document,
+                key=key,
+                held=held,
+                is_primary=is_primary,
+                status=WorkflowStatus.CREATED,
+                now=room.clock(),
+            )
+            _mark(connection, job_id, group, image_set_id)
+    except IntegrityError:
+        # Another server has made the primary of this series meanwhile; look again.
+        room.objects.delete([key])
+        return False
+    return True
+
+
+def _extend(
+    room: Room,
+    job_id: str,
+    target: ImageSet,
+    parts: list[InstanceDocument],
+    held: Mapping[str, str],
+    group: list[_Staged],
+) -> bool:
+    with room.database.read() as connection:
+        version = find_version(connection, target.id, target.version)
+        present = members(connection, target.id)
+    document = documents.absorb(read_document(room, version), parts)
+    key = put_document(room, target.id, target.version + 1, document)
+    with room.database.write() as connection:
+        _insert_instances(connection, room, target.datastore_id, group)
+        done = add_version(
+            connection,
+            target,
+            document=document,
+            key=key,
+            held={**present, **held},
+            status=WorkflowStatus.IMPORTED,
+            now=room.clock(),
+        )
+        if done:
+            _mark(connection, job_id, group, target.id)
+        else:
+            connection.rollback()
+    if done:
+        room.places.forget(target.id)
+    else:
+        room.objects.delete([key])
+    return done
+
+
+def _insert_instances(
+    connection: Connection, room: Room, datastore_id: str, group: list[_Staged]
+) -> None:
+    now = room.clock()
+    rows = []
+    for item in group:
+        record = item.record
+        frames = b64decode(record["frames"])
+        rows.append(
+            {
+                "key": record["key"],
+                "datastore_id": datastore_id,
+                "sop_instance_uid": item.sop_instance_uid,
+                "sop_class_uid": record["sop_class_uid"],
+                "source_syntax": record["source_syntax"],
+                "stored_syntax": record["stored_syntax"],
+                "digest": bytes.fromhex(record["digest"]),
+                "pack": record["pack"],
+                "header_offset": record["header"][0],
+                "header_length": record["header"][1],
+                "document_offset": record["document"][0],
+                "document_length": record["document"][1],
+                "residues": record["residues"],
+                "frames": frames,
+                "frame_count": len(frames) // 16,
+                "source_size": record["source_size"],
+                "stored_size": record["stored_size"],
+                "warnings": record["warnings"] or None,
+                "created_at": now,
+            }
+        )
+    connection.execute(insert(instances), rows)
+
+
+def _mark(connection: Connection, job_id: str, group: list[_Staged], image_set_id: str) -> None:
+    numbers = [item.sequence for item in group]
+    for start in range(0, len(numbers), 500):
+        connection.execute(
+            update(staged_files)
+            .where(
+                staged_files.c.job_id == job_id,
+                staged_files.c.sequence.in_(numbers[start : start + 500]),
+            )
+            .values(outcome="imported", image_set_id=image_set_id)
+        )
+    # Equal copies of these files in the same import went the same way.
+    uids = [item.sop_instance_uid for item in group]
+    for start in range(0, len(uids), 500):
+        connection.execute(
+            update(staged_files)
+            .where(
+                staged_files.c.job_id == job_id,
+                staged_files.c.outcome == "unchanged",
+                staged_files.c.image_set_id.is_(None),
+                staged_files.c.sop_instance_uid.in_(uids[start : start + 500]),
+            )
+            .values(image_set_id=image_set_id)
+        )

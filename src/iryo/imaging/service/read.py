@@ -1,0 +1,130 @@
+"""Reading image sets: properties, versions, metadata, frames."""
+
+from sqlalchemy import select
+
+from iryo.errors import NotFound
+from iryo.imaging.model import FramePlace, ImageSet, SetState, Version, parse_frame_id
+from iryo.imaging.service.datastores import require_active
+from iryo.imaging.service.places import KnownInstance
+from iryo.imaging.service.room import Room
+from iryo.imaging.service.sets import find_set, find_version, require_set, to_version
+from iryo.imaging.store import image_set_members, image_set_versions, image_sets, instances
+
+__all__ = ["frame", "image_set", "locate_frame", "metadata", "versions"]
+
+
+def image_set(
+    room: Room, datastore_id: str, image_set_id: str, number: int | None = None
+) -> tuple[ImageSet, Version]:
+    """An image set and one of its versions, by default the latest (GetImageSet).
+
+    Deleted image sets are still told of, with their state.
+
+    Raises:
+        NotFound: no such data store, image set or version.
+    """
+    with room.database.read() as connection:
+        require_active(connection, datastore_id)
+        found = find_set(connection, datastore_id, image_set_id)
+        version = find_version(connection, image_set_id, number or found.version)
+    return found, version
+
+
+def versions(
+    room: Room,
+    datastore_id: str,
+    image_set_id: str,
+    *,
+    before: int | None = None,
+    limit: int = 50,
+) -> tuple[ImageSet, list[Version]]:
+    """Versions of an image set, newest first, those below `before` (ListImageSetVersions)."""
+    table = image_set_versions
+    query = select(table).where(table.c.image_set_id == image_set_id)
+    if before is not None:
+        query = query.where(table.c.version < before)
+    query = query.order_by(table.c.version.desc()).limit(limit)
+    with room.database.read() as connection:
+        require_active(connection, datastore_id)
+        found = find_set(connection, datastore_id, image_set_id)
+        return found, [to_version(row) for row in connection.execute(query)]
+
+
+def metadata(room: Room, datastore_id: str, image_set_id: str, number: int | None = None) -> bytes:
+    """The gzip bytes of a version's document, just as they were stored (GetImageSetMetadata).
+
+    Raises:
+        NotFound: no such version, or the image set is deleted.
+    """
+    table = image_set_versions
+    query = (
+        select(table.c.document)
+        .join(image_sets, image_sets.c.id == table.c.image_set_id)
+        .where(
+            image_sets.c.id == image_set_id,
+            image_sets.c.datastore_id == datastore_id,
+            image_sets.c.state != SetState.DELETED,
+            table.c.version == (image_sets.c.version if number is None else number),
+        )
+    )
+    with room.database.read() as connection:
+        key = connection.execute(query).scalar_one_or_none()
+        if key is None:
+            require_active(connection, datastore_id)
+            found = require_set(connection, datastore_id, image_set_id)
+            raise NotFound(f"image set {image_set_id} has no version {number or found.version}")
+    return room.objects.get(key)
+
+
+def locate_frame(room: Room, datastore_id: str, image_set_id: str, frame_id: str) -> FramePlace:
+    """Where the bytes of a frame lie.
+
+    Raises:
+        InvalidInput: the frame id cannot be one.
+        NotFound: no version of the image set has this frame, or the image set is deleted.
+    """
+    instance_key, index = parse_frame_id(frame_id)
+    key = (datastore_id, image_set_id, instance_key)
+    known = room.places.find(key)
+    if known is None:
+        known = _known_instance(room, datastore_id, image_set_id, instance_key)
+        room.places.remember(key, known)
+    place = known.frame(index)
+    if place is None:
+        raise NotFound(f"no frame {frame_id} in image set {image_set_id}")
+    return place
+
+
+def _known_instance(
+    room: Room, datastore_id: str, image_set_id: str, instance_key: str
+) -> KnownInstance:
+    query = (
+        select(instances.c.pack, instances.c.stored_syntax, instances.c.frames)
+        .join(image_set_members, image_set_members.c.instance_key == instances.c.key)
+        .join(image_sets, image_sets.c.id == image_set_members.c.image_set_id)
+        .where(
+            instances.c.key == instance_key,
+            image_sets.c.id == image_set_id,
+            image_sets.c.datastore_id == datastore_id,
+            image_sets.c.state != SetState.DELETED,
+        )
+        .limit(1)
+    )
+    with room.database.read() as connection:
+        row = connection.execute(query).one_or_none()
+        if row is None:
+            require_active(connection, datastore_id)
+            require_set(connection, datastore_id, image_set_id)
+            raise NotFound(f"no such frame in image set {image_set_id}")
+    return KnownInstance(row.pack, row.stored_syntax or "", bytes(row.frames))
+
+
+def frame(room: Room, datastore_id: str, image_set_id: str, frame_id: str) -> tuple[bytes, str]:
+    """The stored bytes of a frame and their transfer syntax (GetImageFrame).
+
+    Raises:
+        NotFound: as `locate_frame`.
+        Damaged: the pack does not hold what it should.
+    """
+    place = locate_frame(room, datastore_id, image_set_id, frame_id)
+    return room.objects.get_range(place.pack, place.offset, place.length), place.transfer_syntax

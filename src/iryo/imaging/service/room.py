@@ -1,0 +1,67 @@
+"""What the use cases of the room need: the seams, put together in `iryo.app`."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from iryo.compute import Compute
+from iryo.errors import AccessDenied
+from iryo.imaging.service.places import Places
+from iryo.jobs import Jobs
+from iryo.store.objects import Objects
+from iryo.store.sql import Database
+
+__all__ = ["Room", "arn_of", "parse_arn", "utcnow"]
+
+
+def utcnow() -> datetime:
+    """The time now, aware, UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Room:
+    """The imaging room of one process. Everything that lasts is in `database` and `objects`."""
+
+    database: Database
+    objects: Objects
+    compute: Compute
+    jobs: Jobs
+    outputs: Path
+    """Where imports without an output URI of their own write their manifests."""
+    region: str
+    account: str
+    import_roots: tuple[Path, ...] | None
+    """Folders that file:// imports may read and write; None: any, () : none."""
+    wake: Callable[[], None] = lambda: None
+    clock: Callable[[], datetime] = utcnow
+    places: Places = field(default_factory=Places)
+
+    def check_path(self, path: Path, where: str) -> Path:
+        """The resolved path, if imports may touch it.
+
+        Raises:
+            AccessDenied: if it lies outside the folders that the settings name.
+        """
+        resolved = path.resolve()
+        if self.import_roots is None:
+            return resolved
+        for root in self.import_roots:
+            with suppress(ValueError):
+                resolved.relative_to(root.resolve())
+                return resolved
+        raise AccessDenied(f"{where} lies outside the folders that import_roots allows")
+
+
+def arn_of(room: Room, datastore_id: str, image_set_id: str | None = None) -> str:
+    """The Amazon Resource Name of a data store or of an image set."""
+    tail = f"/imageset/{image_set_id}" if image_set_id else ""
+    return f"arn:aws:medical-imaging:{room.region}:{room.account}:datastore/{datastore_id}{tail}"
+
+
+def parse_arn(arn: str) -> tuple[str, str | None]:
+    """The data store id and the image set id, if any, in an ARN whose pattern was checked."""
+    resource = arn.split(":", 5)[5].split("/")
+    return resource[1], resource[3] if len(resource) > 3 else None

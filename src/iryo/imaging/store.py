@@ -1,0 +1,216 @@
+"""The tables and the object keys of the imaging room.
+
+What is searched and what must be consistent is rows; pixels, headers and metadata documents are
+immutable objects. A version of an image set is a row that names its document; a frame is found by
+the row of its instance, so that a million frames are not a million rows.
+"""
+
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from iryo.store.sql import Json, Timestamp, metadata
+
+__all__ = [
+    "IMPORT_KIND",
+    "datastores",
+    "document_key",
+    "image_set_members",
+    "image_set_terms",
+    "image_set_versions",
+    "image_sets",
+    "instances",
+    "pack_key",
+    "resource_tags",
+    "staged_files",
+]
+
+IMPORT_KIND: Final = "imaging.import"
+
+datastores = Table(
+    "imaging_datastores",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("name", String(256), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("lossless_format", String(32), nullable=False),
+    Column("kms_key_arn", String(512)),
+    Column("lambda_authorizer_arn", String(512)),
+    Column("token", String(64)),
+    Column("token_fingerprint", String(64)),
+    Column("created_at", Timestamp, nullable=False),
+    Column("updated_at", Timestamp, nullable=False),
+    UniqueConstraint("token"),
+    Index("ix_imaging_datastores_created", "created_at", "id"),
+)
+
+resource_tags = Table(
+    "imaging_tags",
+    metadata,
+    Column("resource_arn", String(512), primary_key=True),
+    Column("key", String(128), primary_key=True),
+    Column("value", String(256), nullable=False),
+)
+
+# One row per stored instance; the row never changes. `frames` holds, for each frame, two unsigned
+# 64-bit little-endian integers: offset and length of its bytes in the pack.
+instances = Table(
+    "imaging_instances",
+    metadata,
+    Column("key", String(26), primary_key=True),
+    Column("datastore_id", String(32), ForeignKey("imaging_datastores.id"), nullable=False),
+    Column("sop_instance_uid", String(64), nullable=False),
+    Column("sop_class_uid", String(64), nullable=False),
+    Column("source_syntax", String(64), nullable=False),
+    Column("stored_syntax", String(64)),
+    Column("digest", LargeBinary(32), nullable=False),
+    Column("pack", String(255), nullable=False),
+    Column("header_offset", BigInteger, nullable=False),
+    Column("header_length", BigInteger, nullable=False),
+    Column("document_offset", BigInteger, nullable=False),
+    Column("document_length", BigInteger, nullable=False),
+    Column("residues", Json),
+    Column("frames", LargeBinary, nullable=False),
+    Column("frame_count", Integer, nullable=False),
+    Column("source_size", BigInteger, nullable=False),
+    Column("stored_size", BigInteger, nullable=False),
+    Column("warnings", Json),
+    Column("created_at", Timestamp, nullable=False),
+    Index("ix_imaging_instances_sop", "datastore_id", "sop_instance_uid"),
+    Index("ix_imaging_instances_pack", "pack"),
+)
+
+image_sets = Table(
+    "imaging_image_sets",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("datastore_id", String(32), ForeignKey("imaging_datastores.id"), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("workflow_status", String(40), nullable=False),
+    Column("is_primary", Boolean, nullable=False),
+    Column("identity", String(64), nullable=False),
+    Column("instance_count", Integer, nullable=False),
+    Column("message", Text),
+    Column("forced", Boolean, nullable=False),
+    Column("created_at", Timestamp, nullable=False),
+    Column("updated_at", Timestamp, nullable=False),
+    Column("deleted_at", Timestamp),
+    Column("patient_id", Text),
+    Column("patient_name", Text),
+    Column("patient_birth_date", Text),
+    Column("patient_sex", Text),
+    Column("study_uid", Text, nullable=False),
+    Column("study_id", Text),
+    Column("study_description", Text),
+    Column("accession_number", Text),
+    Column("series_uid", Text, nullable=False),
+    Column("modality", Text),
+    Column("body_part", Text),
+    Column("series_number", Text),
+    Column("study_date", Text),
+    Column("study_time", Text),
+    # Date and time of the study as one text that sorts, empty when there is none.
+    Column("study_datetime", String(32), nullable=False),
+    Index("ix_imaging_sets_updated", "datastore_id", "updated_at", "id"),
+    Index("ix_imaging_sets_created", "datastore_id", "created_at", "id"),
+    Index("ix_imaging_sets_study_datetime", "datastore_id", "study_datetime", "id"),
+    Index("ix_imaging_sets_patient", "datastore_id", "patient_id"),
+    Index("ix_imaging_sets_accession", "datastore_id", "accession_number"),
+    Index("ix_imaging_sets_study_id", "datastore_id", "study_id"),
+    Index("ix_imaging_sets_study", "datastore_id", "study_uid"),
+    Index("ix_imaging_sets_series", "datastore_id", "series_uid"),
+    # One primary image set per series: two servers that import it at once cannot both win.
+    Index(
+        "uq_imaging_sets_primary",
+        "datastore_id",
+        "study_uid",
+        "series_uid",
+        unique=True,
+        sqlite_where=text("is_primary = 1 AND state <> 'DELETED'"),
+        postgresql_where=text("is_primary AND state <> 'DELETED'"),
+    ),
+)
+
+image_set_versions = Table(
+    "imaging_versions",
+    metadata,
+    Column("image_set_id", String(32), ForeignKey("imaging_image_sets.id"), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("state", String(16), nullable=False),
+    Column("workflow_status", String(40), nullable=False),
+    Column("is_primary", Boolean, nullable=False),
+    Column("forced", Boolean, nullable=False),
+    Column("message", Text),
+    Column("document", String(255), nullable=False),
+    Column("created_at", Timestamp, nullable=False),
+    Column("updated_at", Timestamp, nullable=False),
+    Column("deleted_at", Timestamp),
+)
+
+# Which stored instances an image set holds: from `first_version` up to and including
+# `last_version`, or until now when that is null.
+image_set_members = Table(
+    "imaging_members",
+    metadata,
+    Column("image_set_id", String(32), ForeignKey("imaging_image_sets.id"), primary_key=True),
+    Column("instance_key", String(26), ForeignKey("imaging_instances.key"), primary_key=True),
+    Column("first_version", Integer, primary_key=True),
+    Column("last_version", Integer),
+    Column("sop_instance_uid", String(64), nullable=False),
+    Index("ix_imaging_members_instance", "instance_key"),
+)
+
+# The words by which a person finds an image set, folded (see names.py). A prefix is a range.
+image_set_terms = Table(
+    "imaging_terms",
+    metadata,
+    Column("datastore_id", String(32), primary_key=True),
+    Column("term", String(64), primary_key=True),
+    Column("image_set_id", String(32), ForeignKey("imaging_image_sets.id"), primary_key=True),
+    Index("ix_imaging_terms_set", "image_set_id"),
+)
+
+# What an import job has done so far, file by file; gone when the job has ended.
+staged_files = Table(
+    "imaging_staged",
+    metadata,
+    Column("job_id", String(32), primary_key=True),
+    Column("sequence", Integer, primary_key=True),
+    Column("input_file", Text, nullable=False),
+    Column("outcome", String(16), nullable=False),
+    Column("study_uid", Text),
+    Column("series_uid", Text),
+    Column("sop_instance_uid", Text),
+    Column("identity", String(64)),
+    Column("image_set_id", String(32)),
+    Column("record", Json, nullable=False),
+    Index("ix_imaging_staged_file", "job_id", "input_file"),
+    Index("ix_imaging_staged_series", "job_id", "outcome", "study_uid", "series_uid", "sequence"),
+)
+
+
+def pack_key(datastore_id: str, pack_id: str) -> str:
+    """The object that holds frames, headers and documents of instances imported together."""
+    return f"packs/{datastore_id}/{pack_id[:2]}/{pack_id}"
+
+
+def document_key(datastore_id: str, image_set_id: str, version: int, salt: str) -> str:
+    """The gzip object with the metadata of one version of an image set.
+
+    `salt` keeps apart what two processes write for the same version before one of them wins.
+    """
+    return f"documents/{datastore_id}/{image_set_id[:2]}/{image_set_id}/{version}-{salt}.json.gz"
