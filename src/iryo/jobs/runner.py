@@ -1,0 +1,225 @@
+"""Threads that take jobs up and run them."""
+
+import logging
+import os
+import random
+import socket
+import threading
+import traceback
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from iryo.errors import (
+    Cancelled,
+    InvalidInput,
+    IryoError,
+    LeaseLost,
+    Throttled,
+    Unavailable,
+    WorkerDied,
+)
+from iryo.jobs.context import JobContext
+from iryo.jobs.model import Abort, Complete, Event, Fail, Job, Release, backoff_seconds
+from iryo.jobs.queue import Jobs
+from iryo.store.ids import new_id
+
+__all__ = ["Handler", "JobRunner"]
+
+Handler = Callable[[JobContext], dict[str, Any] | None]
+
+_LOG: Final = logging.getLogger(__name__)
+_TRANSIENT: Final = (Unavailable, Throttled, WorkerDied, OSError, OperationalError)
+_SETTLE_TRIES: Final = 6
+
+
+class JobRunner:
+    """Runs jobs with the handlers of their kinds.
+
+    A handler takes a `JobContext` and gives back the job's result, which JSON can hold, or None.
+    It may be run again from the start after a crash, by another process: what it does must bear
+    that (`JobContext.hold` helps). What it raises ends the job as FAILED, save what may pass by
+    itself (Unavailable, Throttled, WorkerDied, OSError, OperationalError): that is tried again,
+    later and later, until `max_attempts` in a row have brought the job no further.
+
+    Args:
+        jobs: the queue.
+        handlers: kind of job -> handler.
+        threads: how many jobs run at once after `start`.
+        lease_seconds: how long after the last sign of life another may take a job up.
+        poll_seconds: how often a thread that has nothing to do looks for jobs of other processes.
+        worker: the name that leases carry; made from host, process and chance if not given.
+        rng: where the jitter of retries comes from.
+        wait: waits so many seconds; until `stop`, if not given.
+    """
+
+    def __init__(
+        self,
+        jobs: Jobs,
+        handlers: Mapping[str, Handler],
+        *,
+        threads: int = 1,
+        lease_seconds: float = 30,
+        poll_seconds: float = 0.25,
+        worker: str | None = None,
+        rng: random.Random | None = None,
+        wait: Callable[[float], object] | None = None,
+    ) -> None:
+        self._jobs = jobs
+        self._handlers = dict(handlers)
+        self._count = threads
+        self._lease_seconds = lease_seconds
+        self._poll_seconds = poll_seconds
+        self.worker = worker or f"{socket.gethostname()[:80]}:{os.getpid()}:{new_id()[:8]}"
+        self._rng = rng or random.SystemRandom()
+        self._threads: list[threading.Thread] = []
+        self._stopping = threading.Event()
+        self._awake = threading.Event()
+        self._wait = wait or self._stopping.wait
+
+    def start(self) -> None:
+        """Start the threads. They are daemons: a process that ends does not wait for them."""
+        if self._threads or self._stopping.is_set():
+            raise RuntimeError("a runner is started once")
+        for number in range(self._count):
+            thread = threading.Thread(target=self._loop, name=f"jobs-{number}", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def stop(self, wait: bool = True) -> None:  # noqa: FBT001, FBT002 - as contracted
+        """Take up nothing more, and ask handlers to stop at their next `check`.
+
+        Their jobs go back to the queue at once. With `wait`, return when all threads have ended.
+        """
+        self._stopping.set()
+        self._awake.set()
+        if wait:
+            for thread in self._threads:
+                thread.join()
+
+    def wake(self) -> None:
+        """A job was submitted in this process, and its transaction has committed: look now."""
+        self._awake.set()
+
+    def run(self, job_id: str) -> Job:
+        """Run this one job in the calling thread until it has ended, retries included.
+
+        If another worker holds it, follow it until it has ended, and take it over should that
+        worker fall silent. After `stop` the job is given back as it stands.
+
+        Raises:
+            NotFound: if there is no such job.
+            InvalidInput: if there is no handler for its kind.
+        """
+        job = self._jobs.find(job_id)
+        if job.kind not in self._handlers:
+            raise InvalidInput(f"found a job of kind {job.kind}, expected one of {self._kinds()}")
+        while not (job.state.ended or self._stopping.is_set()):
+            leased = self._jobs.lease_one(job_id, self.worker, self._lease_seconds)
+            if leased is None:
+                self._wait(self._poll_seconds)
+                job = self._jobs.find(job_id)
+            else:
+                job = self._execute(leased)
+        return job
+
+    def step(self) -> Job | None:
+        """Lease one job and run it, in the calling thread: the job afterwards, None if none is due.
+
+        What the threads of `start` do again and again.
+        """
+        job = self._jobs.lease(self.worker, self._handlers, self._lease_seconds)
+        return None if job is None else self._execute(job)
+
+    # ------------------------------------------------------------------------------------ within
+
+    def _kinds(self) -> str:
+        return ", ".join(sorted(self._handlers))
+
+    def _loop(self) -> None:
+        troubles = 0
+        while not self._stopping.is_set():
+            try:
+                job = self.step()
+            except Exception as error:  # noqa: BLE001 - a thread outlives any trouble
+                troubles += 1
+                _LOG.warning("cannot take up jobs: %s", _describe(error))
+                self._wait(backoff_seconds(troubles, self._rng.random()))
+                continue
+            troubles = 0
+            if job is None:
+                self._awake.wait(self._poll_seconds)
+                self._awake.clear()
+
+    def _execute(self, job: Job) -> Job:
+        context = JobContext(
+            self._jobs, job, lease_seconds=self._lease_seconds, stopping=self._stopping
+        )
+        _LOG.info("job %s (%s): attempt %d", job.id, job.kind, job.attempts)
+        with context.beating():
+            return self._settle(job, self._call(context))
+
+    def _call(self, context: JobContext) -> Event:
+        """Run the handler; what is to be said of the job afterwards."""
+        job = context.job
+        try:
+            result = self._handlers[job.kind](context)
+            orjson.dumps(result)  # a result that JSON cannot hold is the handler's failure
+        except Exception as error:  # noqa: BLE001 - all of them become a word about the job
+            return self._judge(context, error)
+        except BaseException:
+            # Ctrl-C, or the interpreter ends: another may take the job up at once.
+            with suppress(Exception):
+                self._jobs.release(job, context.reported)
+            raise
+        return Complete(job.fence, result, context.reported)
+
+    def _judge(self, context: JobContext, error: Exception) -> Event:
+        job, progress = context.job, context.reported
+        if isinstance(error, LeaseLost):
+            # It has passed to another, and then this word is refused; or we are stopping.
+            return Release(job.fence, progress)
+        if isinstance(error, Cancelled) and context.cancelled:
+            return Abort(job.fence, progress)
+        message = _describe(error)
+        transient = isinstance(error, _TRANSIENT) or (
+            isinstance(error, DBAPIError) and error.connection_invalidated
+        )
+        retry_in = backoff_seconds(job.strikes, self._rng.random()) if transient else None
+        where = "".join(traceback.format_tb(error.__traceback__))
+        _LOG.warning("job %s (%s): %s\n%s", job.id, job.kind, message, where)
+        return Fail(job.fence, message, retry_in, progress)
+
+    def _settle(self, job: Job, event: Event) -> Job:
+        """Write the end of an attempt, however often the database has to be asked."""
+        tries = 0
+        while True:
+            try:
+                return self._jobs.say(job, event)
+            except LeaseLost as error:
+                _LOG.info("job %s: %s", job.id, error.message)
+                return self._jobs.find(job.id)
+            except _TRANSIENT as error:
+                tries += 1
+                if tries == _SETTLE_TRIES:
+                    raise
+                _LOG.warning("job %s: its end is not written: %s", job.id, _describe(error))
+                self._wait(backoff_seconds(tries, self._rng.random()))
+
+
+def _describe(error: Exception) -> str:
+    """What may be told of a failure: no values, since they may be a patient's."""
+    if isinstance(error, IryoError):
+        return error.message  # written to be told: see iryo.errors
+    kind = type(error).__name__
+    if isinstance(error, OSError):
+        # Not the file: people name files after patients.
+        return f"{kind}: {os.strerror(error.errno)}" if error.errno else kind
+    frames = traceback.extract_tb(error.__traceback__)
+    if not frames:
+        return f"unexpected {kind}"
+    return f"unexpected {kind} in {Path(frames[-1].filename).name}, line {frames[-1].lineno}"
