@@ -1,0 +1,68 @@
+"""The tables of keys, grants and the audit log."""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+)
+
+from iryo.store.sql import Json, Timestamp, metadata
+
+__all__ = ["audit", "grants", "keys", "spools"]
+
+# `sealed`: the secret, encrypted (see keyfile.py).
+keys = Table(
+    "access_keys",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("name", String(256), nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("created_at", Timestamp, nullable=False),
+    Column("disabled_at", Timestamp),
+)
+
+grants = Table(
+    "access_grants",
+    metadata,
+    Column("key_id", String(32), ForeignKey("access_keys.id"), primary_key=True),
+    Column("scope", String(128), primary_key=True),
+    Column("role", String(16), nullable=False),
+)
+
+# Rows are added and read, never changed. SQLite numbers rows by itself only if they are INTEGER.
+audit = Table(
+    "access_audit",
+    metadata,
+    Column(
+        "id",
+        BigInteger().with_variant(Integer(), "sqlite"),
+        primary_key=True,
+        autoincrement=True,
+    ),
+    Column("at", Timestamp, nullable=False),
+    Column("actor", String(128), nullable=False),
+    Column("action", String(128), nullable=False),
+    Column("resource", String(512), nullable=False),
+    Column("scope", String(128), nullable=False),
+    Column("source", String(128), nullable=False),
+    Column("outcome", String(64), nullable=False),
+    Column("request_id", String(64), nullable=False),
+    Column("detail", Json),
+    Index("ix_access_audit_at", "at", "id"),
+    Index("ix_access_audit_actor", "actor", "at", "id"),
+    Index("ix_access_audit_resource", "resource", "at", "id"),
+    Index("ix_access_audit_scope", "scope", "at", "id"),
+)
+
+# How many bytes of a spool file are in `audit` already: raised in the same transaction.
+spools = Table(
+    "access_audit_spools",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("drained", BigInteger, nullable=False),
+)
