@@ -1,0 +1,62 @@
+"""The worker's side of `iryo.compute.processes`: take a call, answer it, until told to stop.
+
+Messages are pickles over a socket pair that no other process holds. The worker says that it is
+ready with an empty message and is told to stop with one.
+"""
+
+import os
+import pickle
+import signal
+import threading
+import traceback
+from multiprocessing.connection import Connection
+from queue import SimpleQueue
+
+__all__ = ["serve"]
+
+
+def serve(descriptor: int) -> None:
+    """Work for the process at the other end of `descriptor`, an open socket."""
+    # Ctrl-C is for the program that gave the work; it says what ends.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.set_inheritable(descriptor, False)  # noqa: FBT003 - it takes no keywords
+    connection = Connection(descriptor)
+    calls: SimpleQueue[bytes] = SimpleQueue()
+    threading.Thread(target=_listen, args=(connection, calls), daemon=True).start()
+    connection.send_bytes(b"")
+    while call := calls.get():
+        connection.send_bytes(_answer(call))
+        del call
+
+
+def _listen(connection: Connection, calls: "SimpleQueue[bytes]") -> None:
+    # A thread of its own, so that the parent's death ends a worker that is in the middle of work.
+    try:
+        while True:
+            call = connection.recv_bytes()
+            calls.put(call)
+            if not call:
+                return
+    except (EOFError, OSError):
+        os._exit(1)
+
+
+def _answer(call: bytes) -> bytes:
+    try:
+        # Only the parent can write to this socket.
+        function, args, kwargs = pickle.loads(call)  # noqa: S301
+        return pickle.dumps((function(*args, **kwargs), None, ""), pickle.HIGHEST_PROTOCOL)
+    except BaseException as error:  # noqa: BLE001 - whatever it is, the parent hears of it
+        return _failure(error)
+
+
+def _failure(error: BaseException) -> bytes:
+    text = "".join(traceback.format_exception(error))
+    try:
+        answer = pickle.dumps((None, error, text))
+        pickle.loads(answer)  # noqa: S301 - our own; some errors fail only here
+    except Exception:  # noqa: BLE001
+        kind = type(error)
+        plain = RuntimeError(f"{kind.__module__}.{kind.__qualname__}: {error}")
+        answer = pickle.dumps((None, plain, text))
+    return answer
