@@ -56,6 +56,7 @@ class Door:
 
 
 def datastore_form(room: Room, found: Datastore) -> Output:
+    """A DatastoreSummary; also the common part of DatastoreProperties."""
     return {
         "datastoreId": found.id,
         "datastoreName": found.name,
@@ -67,6 +68,7 @@ def datastore_form(room: Room, found: Datastore) -> Output:
 
 
 def job_form(job: Job) -> Output:
+    """A DICOMImportJobSummary; also the common part of DICOMImportJobProperties."""
     return {
         "jobId": job.id,
         "jobName": job.payload["name"],
@@ -80,6 +82,7 @@ def job_form(job: Job) -> Output:
 
 
 def version_form(found: ImageSet, version: Version) -> Output:
+    """An ImageSetProperties, without the workflow status: the model spells it in two ways."""
     return {
         "imageSetId": found.id,
         "versionId": str(version.number),
@@ -94,6 +97,7 @@ def version_form(found: ImageSet, version: Version) -> Output:
 
 
 def changing_form(found: ImageSet) -> Output:
+    """The members that answers about a change in progress share."""
     return {
         "imageSetId": found.id,
         "latestVersionId": str(found.version),
@@ -105,10 +109,12 @@ def changing_form(found: ImageSet) -> Output:
 
 
 def arn_form(door: Door, found: ImageSet) -> Output:
+    """The imageSetArn member."""
     return {"imageSetArn": arn_of(door.room, found.datastore_id, found.id)}
 
 
 def filter_of(given: Input) -> SearchFilter:
+    """A SearchFilter of the model as the room has it."""
     values = given["values"]
     between = given["operator"] == "BETWEEN"
     if len(values) != (2 if between else 1):
@@ -134,10 +140,12 @@ def _bound(field: Field, value: Any) -> Any:
 
 
 def number_of(value: str | None) -> int | None:
+    """A version id as a number."""
     return None if value is None else int(value)
 
 
 def page_of(door: Door, operation: str, given: Input) -> tuple[int, dict[str, Any] | None]:
+    """The page size, and the position in nextToken if there is one."""
     limit = int(given.get("maxResults") or MAX_RESULTS)
     token = given.get("nextToken")
     if token is None:
@@ -146,6 +154,7 @@ def page_of(door: Door, operation: str, given: Input) -> tuple[int, dict[str, An
 
 
 def seal(door: Door, operation: str, given: Input, position: Mapping[str, Any]) -> str:
+    """The nextToken for a position, good for this question only."""
     return door.tokens.seal(position, operation=operation, parameters=_question(given))
 
 
@@ -165,10 +174,12 @@ def _plain(value: Any) -> Any:
 
 
 def micros(value: datetime) -> int:
+    """Microseconds since the epoch: an instant as page tokens carry it."""
     return (value - _EPOCH) // _MICROSECOND
 
 
 def instant(value: int) -> datetime:
+    """The instant that `micros` names."""
     return _EPOCH + timedelta(microseconds=value)
 
 

@@ -163,12 +163,9 @@ def _absorb_into(document: Document, parts: list[InstanceDocument]) -> None:
 
 def level(document: Document, name: str) -> dict[str, Any]:
     """The attributes at level Patient, Study or Series."""
-    found: dict[str, Any]
-    if name == "Series":
-        found = series_of(document)[1]["DICOM"]
-    else:
-        found = document[name]["DICOM"]
-    return found
+    part = series_of(document)[1] if name == "Series" else document[name]
+    attributes: dict[str, Any] = part["DICOM"]
+    return attributes
 
 
 def series_of(document: Document) -> tuple[str, dict[str, Any]]:

@@ -144,7 +144,7 @@ def _walk(tree: Mapping[str, Any]) -> Iterator[tuple[str, str | None, dict[str, 
 def _check_shape(tree: Mapping[str, Any], document: Document) -> None:
     unknown = set(tree) - {"SchemaVersion", "Patient", "Study"}
     if unknown:
-        raise InvalidInput(f"{sorted(unknown)[0]} cannot be edited", where=sorted(unknown)[0])
+        raise InvalidInput(f"{min(unknown)} cannot be edited", where=min(unknown))
     study = _mapping(tree.get("Study"), "Study")
     for name, holder in (("Patient", _mapping(tree.get("Patient"), "Patient")), ("Study", study)):
         _mapping(holder.get("DICOM"), f"{name}.DICOM")
@@ -182,7 +182,7 @@ def _check_attribute(name: str, keyword: str, value: Any, *, force: bool, removi
         _check_unknown(name, keyword, where, force=force)
         return
     expected = level_of(keyword)
-    if expected != name and name != "Instance":
+    if name not in (expected, "Instance"):
         raise InvalidInput(f"{where}: the attribute belongs to level {expected}", where=where)
     if name == "Instance" and expected in LEVELS:
         raise InvalidInput(f"{where}: the attribute belongs to level {expected}", where=where)

@@ -105,6 +105,8 @@ image_sets = Table(
     Column("identity", String(64), nullable=False),
     Column("instance_count", Integer, nullable=False),
     Column("message", Text),
+    # The job that changes it while it is LOCKED.
+    Column("locked_by", String(32)),
     Column("forced", Boolean, nullable=False),
     Column("created_at", Timestamp, nullable=False),
     Column("updated_at", Timestamp, nullable=False),

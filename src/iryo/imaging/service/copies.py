@@ -19,7 +19,7 @@ from iryo.imaging.model import (
     require_version,
 )
 from iryo.imaging.service.datastores import require_active
-from iryo.imaging.service.locks import or_unlock
+from iryo.imaging.service.locks import or_unlock, settled
 from iryo.imaging.service.room import Room
 from iryo.imaging.service.sets import (
     add_version,
@@ -59,13 +59,12 @@ def copy(
     tree = None if copiable is None else parse_attributes(copiable, "copiableAttributes")
     with room.database.write() as connection:
         require_active(connection, datastore_id)
-        source = require_set(connection, datastore_id, source_id)
+        source = settled(room, connection, require_set(connection, datastore_id, source_id))
         require_unlocked(source)
         require_version(source, source_latest)
         document = read_document(room, find_version(connection, source.id, source.version))
         chosen = selected_instances(document, tree)
         held = members(connection, source.id)
-        now = room.clock()
         if destination is None:
             target_id = _begin_new(room, connection, document, chosen, held)
             target = find_set(connection, datastore_id, target_id)
@@ -74,22 +73,16 @@ def copy(
                 raise InvalidInput(
                     "source and destination are one image set", where="destinationImageSet"
                 )
-            target = require_set(connection, datastore_id, destination[0])
+            target = settled(
+                room, connection, require_set(connection, datastore_id, destination[0])
+            )
             require_unlocked(target)
             require_version(target, destination[1])
             present = read_document(room, find_version(connection, target.id, target.version))
             copy_into(document, chosen, present, force=force)
         if promote:
             _require_no_primary(connection, target)
-        set_state(
-            connection,
-            source,
-            state=SetState.LOCKED,
-            status=WorkflowStatus.COPYING_WITH_READ_ONLY_ACCESS,
-            now=now,
-        )
-        set_state(connection, target, state=SetState.LOCKED, status=WorkflowStatus.COPYING, now=now)
-        room.jobs.submit(
+        job = room.jobs.submit(
             connection,
             kind=COPY_KIND,
             scope=datastore_id,
@@ -102,6 +95,18 @@ def copy(
                 "promote": promote,
             },
         )
+        for one, status in (
+            (source, WorkflowStatus.COPYING_WITH_READ_ONLY_ACCESS),
+            (target, WorkflowStatus.COPYING),
+        ):
+            set_state(
+                connection,
+                one,
+                state=SetState.LOCKED,
+                status=status,
+                now=room.clock(),
+                job_id=job.id,
+            )
         locked = (
             find_set(connection, datastore_id, source.id),
             find_set(connection, datastore_id, target.id),
@@ -173,6 +178,7 @@ def run_copy(room: Room, context: JobContext) -> dict[str, Any]:
             )
             key = put_document(room, target.id, target.version + 1, document)
         with room.database.write() as connection:
+            context.hold(connection)
             if payload["new"]:
                 _finish_new(connection, room, target, promote=payload["promote"])
             elif not add_version(
@@ -196,7 +202,7 @@ def run_copy(room: Room, context: JobContext) -> dict[str, Any]:
             )
         return {"version": target.version + (0 if payload["new"] else 1)}
 
-    return or_unlock(room, datastore_id, [source_id, target_id], WorkflowStatus.COPY_FAILED, work)
+    return or_unlock(room, context, [source_id, target_id], WorkflowStatus.COPY_FAILED, work)
 
 
 def _finish_new(connection: Connection, room: Room, target: ImageSet, *, promote: bool) -> None:

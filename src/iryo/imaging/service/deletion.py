@@ -10,6 +10,7 @@ from sqlalchemy import delete
 
 from iryo.imaging.model import ImageSet, SetState, WorkflowStatus, require_unlocked
 from iryo.imaging.service.datastores import require_active
+from iryo.imaging.service.locks import settled
 from iryo.imaging.service.room import Room, arn_of
 from iryo.imaging.service.sets import find_set, require_set, set_state
 from iryo.imaging.store import image_set_terms, resource_tags
@@ -29,17 +30,18 @@ def remove(room: Room, datastore_id: str, image_set_id: str) -> ImageSet:
     """
     with room.database.write() as connection:
         require_active(connection, datastore_id)
-        found = require_set(connection, datastore_id, image_set_id)
+        found = settled(room, connection, require_set(connection, datastore_id, image_set_id))
         require_unlocked(found)
+        job = room.jobs.submit(
+            connection, kind=DELETE_KIND, scope=datastore_id, payload={"imageSetId": image_set_id}
+        )
         set_state(
             connection,
             found,
             state=SetState.LOCKED,
             status=WorkflowStatus.DELETING,
             now=room.clock(),
-        )
-        room.jobs.submit(
-            connection, kind=DELETE_KIND, scope=datastore_id, payload={"imageSetId": image_set_id}
+            job_id=job.id,
         )
         locked = find_set(connection, datastore_id, image_set_id)
     room.places.forget(image_set_id)
@@ -51,6 +53,7 @@ def run_delete(room: Room, context: JobContext) -> dict[str, Any]:
     """The handler of delete jobs."""
     datastore_id, image_set_id = context.job.scope, context.job.payload["imageSetId"]
     with room.database.write() as connection:
+        context.hold(connection)
         found = find_set(connection, datastore_id, image_set_id)
         if found.state is not SetState.DELETED:
             set_state(

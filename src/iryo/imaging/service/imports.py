@@ -108,7 +108,7 @@ def run_import(room: Room, context: JobContext) -> dict[str, Any]:
     done = _count(room, job.id)
 
     def batches() -> Iterator[Batch]:
-        fresh = _not_noted(room, job.id, scan(root, allowed), sequence)
+        fresh = _not_noted(room, context, scan(root, allowed), sequence)
         for files in _chunks(fresh):
             yield _batch(room, job.scope, datastore.lossless_format, files)
 
@@ -116,7 +116,7 @@ def run_import(room: Room, context: JobContext) -> dict[str, Any]:
     for outcome in room.compute.map_unordered(ingest, batches()):
         context.check()
         if outcome.error is None:
-            done += _note(room, job.id, outcome.value, sequence)
+            done += _note(room, context, outcome.value, sequence)
         elif isinstance(outcome.error, WorkerDied):
             died += outcome.item.files
         else:
@@ -126,7 +126,7 @@ def run_import(room: Room, context: JobContext) -> dict[str, Any]:
     context.progress(done, done)
     for series in staged_series(room, job.id):
         context.check()
-        publish(room, job.id, job.scope, series, context.check)
+        publish(room, context, series)
     context.check()
     summary = write_report(room, job, output_folder(room, job))
     with room.database.write() as connection:
@@ -147,19 +147,19 @@ def _one_by_one(
     for outcome in room.compute.map_unordered(ingest, singles):
         context.check()
         if outcome.error is None:
-            done += _note(room, context.job.id, outcome.value, sequence)
+            done += _note(room, context, outcome.value, sequence)
         elif isinstance(outcome.error, WorkerDied):
             message = "the process that read the file died"
             record = {"type": "WorkerDied", "message": message, "ours": True}
             failed = [FileResult(file, "failed", record) for file in outcome.item.files]
-            done += _note(room, context.job.id, failed, sequence)
+            done += _note(room, context, failed, sequence)
         else:
             raise outcome.error
     return done
 
 
 def _batch(room: Room, datastore_id: str, lossless: str, files: list[SourceFile]) -> Batch:
-    here = room.compute.inline
+    here = room.in_process
     return Batch(
         objects=room.objects if here else room.objects.url,
         database=room.database if here else room.database.url,
@@ -184,7 +184,7 @@ def _chunks(files: Iterable[SourceFile]) -> Iterator[list[SourceFile]]:
 
 def _not_noted(
     room: Room,
-    job_id: str,
+    context: JobContext,
     found: Iterable[SourceFile | BadSource],
     sequence: Iterator[int],
 ) -> Iterator[SourceFile]:
@@ -195,7 +195,7 @@ def _not_noted(
             noted = set(
                 connection.execute(
                     select(staged_files.c.input_file).where(
-                        staged_files.c.job_id == job_id,
+                        staged_files.c.job_id == context.job.id,
                         staged_files.c.input_file.in_([item.name for item in window]),
                     )
                 ).scalars()
@@ -203,7 +203,7 @@ def _not_noted(
         fresh = [item for item in window if item.name not in noted]
         bad = [item for item in fresh if isinstance(item, BadSource)]
         if bad:
-            _note(room, job_id, [_refused(item) for item in bad], sequence)
+            _note(room, context, [_refused(item) for item in bad], sequence)
         yield from (item for item in fresh if isinstance(item, SourceFile))
 
 
@@ -215,10 +215,12 @@ def _refused(item: BadSource) -> FileResult:
     )
 
 
-def _note(room: Room, job_id: str, results: Iterable[FileResult], sequence: Iterator[int]) -> int:
+def _note(
+    room: Room, context: JobContext, results: Iterable[FileResult], sequence: Iterator[int]
+) -> int:
     rows = [
         {
-            "job_id": job_id,
+            "job_id": context.job.id,
             "sequence": next(sequence),
             "input_file": result.file.name,
             "outcome": result.outcome,
@@ -233,6 +235,7 @@ def _note(room: Room, job_id: str, results: Iterable[FileResult], sequence: Iter
     ]
     if rows:
         with room.database.write() as connection:
+            context.hold(connection)
             connection.execute(insert(staged_files), rows)
     return len(rows)
 

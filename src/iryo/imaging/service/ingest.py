@@ -34,6 +34,7 @@ __all__ = ["Batch", "FileResult", "ingest"]
 
 _MAPPED_FROM: Final = 32 << 20
 _CHUNK: Final = 1 << 20
+_DIRECTORY: Final = "1.2.840.10008.1.3.10"  # Media Storage Directory Storage
 _PLACE: Final = struct.Struct("<QQ")
 
 
@@ -95,7 +96,6 @@ class _Pack:
                 self.results.append(_failed(parsed.file, error))
             except Exception as error:  # noqa: BLE001 - one file must not take the batch with it
                 self.results.append(_crashed(parsed.file, error))
-            parsed.instance.close()
 
     def _put(self, data: bytes) -> tuple[int, int]:
         place = (self.offset, len(data))
@@ -182,7 +182,6 @@ def ingest(batch: Batch) -> list[FileResult]:
             series.setdefault((item.study_uid, item.series_uid), []).append(item)
         else:
             results.append(_unchanged(item, image_set_id))
-            item.instance.close()
     for group in series.values():
         pack = _Pack(pack_key(batch.datastore_id, new_id()), group, batch.lossless)
         objects.put(pack.key, pack.stream())
@@ -204,11 +203,11 @@ def _database(url: str) -> Database:
 
 def _parse(file: SourceFile) -> _Parsed:
     instance = dicom.read(_load(file))
-    meta = instance.meta_text(0x00020003)
+    meta = instance.text(0x00020003)
     sop = instance.text(0x00080018) or meta
     study = instance.text(0x0020000D)
     series = instance.text(0x0020000E)
-    if instance.text(0x00041220) is not None or instance.is_directory:
+    if instance.text(0x00020002) == _DIRECTORY or 0x00041220 in instance.elements:
         raise InvalidDicom("a DICOMDIR found, an instance expected", reason="Directory")
     for uid, name in (
         (sop, "SOPInstanceUID"),
@@ -296,7 +295,8 @@ def _document(
     """The instance's part of the metadata document, and its warnings."""
     warnings = [
         {"WarningReason": fault.code, "Attribute": fault.where, "Message": fault.message}
-        for fault in (*instance.faults, *normalised.faults)
+        for fault in (*instance.faults, *normalised.faults, *pixel_faults)
+        if fault.code is not None
     ]
     own: dict[str, Any] = {"DICOM": normalised.instance, "DICOMVRs": normalised.vrs}
     if stored_syntax is not None:

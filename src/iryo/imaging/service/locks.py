@@ -3,19 +3,53 @@
 from collections.abc import Callable
 from typing import Any
 
+from sqlalchemy import Connection, select
 from sqlalchemy.exc import IntegrityError
 
 from iryo.errors import Conflict, InvalidInput, IryoError, NotFound
-from iryo.imaging.model import SetState, WorkflowStatus
+from iryo.imaging.model import ImageSet, SetState, WorkflowStatus
 from iryo.imaging.service.room import Room
 from iryo.imaging.service.sets import find_set, set_state
+from iryo.imaging.store import image_sets
+from iryo.jobs import JobContext
 
-__all__ = ["or_unlock"]
+__all__ = ["or_unlock", "settled"]
+
+_FAILED = {
+    WorkflowStatus.UPDATING: WorkflowStatus.UPDATE_FAILED,
+    WorkflowStatus.UPDATING_FOR_STUDY_CONSISTENCY: WorkflowStatus.UPDATE_FAILED,
+    WorkflowStatus.COPYING: WorkflowStatus.COPY_FAILED,
+    WorkflowStatus.COPYING_WITH_READ_ONLY_ACCESS: WorkflowStatus.COPY_FAILED,
+    WorkflowStatus.DELETING: WorkflowStatus.UPDATE_FAILED,
+}
+
+
+def settled(room: Room, connection: Connection, found: ImageSet) -> ImageSet:
+    """The image set, unlocked if the job that had it locked has ended without letting go.
+
+    A job whose workers die again and again, or that is cancelled, ends without its handler.
+    """
+    if found.state is not SetState.LOCKED:
+        return found
+    holder = connection.execute(
+        select(image_sets.c.locked_by).where(image_sets.c.id == found.id)
+    ).scalar_one()
+    if holder is not None and not room.jobs.get(connection, holder).state.ended:
+        return found
+    set_state(
+        connection,
+        found,
+        state=SetState.ACTIVE,
+        status=_FAILED.get(found.workflow_status, WorkflowStatus.UPDATE_FAILED),
+        now=room.clock(),
+        message="the job that changed the image set was given up",
+    )
+    return find_set(connection, found.datastore_id, found.id)
 
 
 def or_unlock(
     room: Room,
-    datastore_id: str,
+    context: JobContext,
     image_set_ids: list[str],
     failed: WorkflowStatus,
     work: Callable[[], dict[str, Any]],
@@ -30,8 +64,9 @@ def or_unlock(
             else "another image set is the primary of this series"
         )
         with room.database.write() as connection:
+            context.hold(connection)
             for image_set_id in image_set_ids:
-                found = find_set(connection, datastore_id, image_set_id)
+                found = find_set(connection, context.job.scope, image_set_id)
                 if found.state is SetState.LOCKED:
                     set_state(
                         connection,

@@ -7,7 +7,7 @@ are done; a crash before leaves nothing to be seen, a crash after leaves nothing
 import time
 import zlib
 from base64 import b64decode
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ from iryo.errors import Unavailable
 from iryo.imaging import documents
 from iryo.imaging.documents import InstanceDocument
 from iryo.imaging.model import ImageSet, SetState, WorkflowStatus
+from iryo.imaging.service.locks import settled
 from iryo.imaging.service.room import Room
 from iryo.imaging.service.sets import (
     add_version,
@@ -30,12 +31,17 @@ from iryo.imaging.service.sets import (
     to_image_set,
 )
 from iryo.imaging.store import image_sets, instances, staged_files
+from iryo.jobs import JobContext
 from iryo.store.ids import new_id
 
 __all__ = ["publish", "staged_series"]
 
 _PATIENCE_SECONDS: Final = 20.0
 _PAUSE_SECONDS: Final = 0.05
+
+
+class _MovedOnError(Exception):
+    """The image set has changed since it was read: undo, look again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,33 +66,27 @@ def staged_series(room: Room, job_id: str) -> Iterator[tuple[str, str]]:
     yield from found
 
 
-def publish(
-    room: Room,
-    job_id: str,
-    datastore_id: str,
-    series: tuple[str, str],
-    check: Callable[[], None],
-) -> None:
+def publish(room: Room, context: JobContext, series: tuple[str, str]) -> None:
     """Make the staged instances of one series visible.
 
     Of several instances with one SOP Instance UID the first of the input counts; equal ones are
     fine, others are failures. Instances that agree on their identity go to one image set: the
     primary of the series if it agrees too or is not there yet, else a non-primary one.
     """
-    staged = _load_staged(room, job_id, series)
+    staged = _load_staged(room, context.job.id, series)
     chosen: dict[str, _Staged] = {}
     repeated: list[tuple[_Staged, _Staged]] = []
     for item in staged:
         first = chosen.setdefault(item.sop_instance_uid, item)
         if first is not item:
             repeated.append((item, first))
-    _settle_repeats(room, job_id, repeated)
+    _settle_repeats(room, context, repeated)
     groups: dict[str, list[_Staged]] = {}
     for item in chosen.values():
         if item.outcome == "staged":
             groups.setdefault(item.identity, []).append(item)
     for identity, group in groups.items():
-        _publish_group(room, job_id, datastore_id, series, identity, group, check)
+        _publish_group(room, context, series, identity, group)
 
 
 def _load_staged(room: Room, job_id: str, series: tuple[str, str]) -> list[_Staged]:
@@ -111,10 +111,14 @@ def _load_staged(room: Room, job_id: str, series: tuple[str, str]) -> list[_Stag
         return [_Staged(*row) for row in connection.execute(query)]
 
 
-def _settle_repeats(room: Room, job_id: str, repeated: list[tuple[_Staged, _Staged]]) -> None:
+def _settle_repeats(
+    room: Room, context: JobContext, repeated: list[tuple[_Staged, _Staged]]
+) -> None:
     if not repeated:
         return
+    job_id = context.job.id
     with room.database.write() as connection:
+        context.hold(connection)
         for item, first in repeated:
             if item.record["digest"] == first.record["digest"]:
                 values: dict[str, Any] = {"outcome": "unchanged"}
@@ -137,25 +141,26 @@ def _settle_repeats(room: Room, job_id: str, repeated: list[tuple[_Staged, _Stag
 
 def _publish_group(
     room: Room,
-    job_id: str,
-    datastore_id: str,
+    context: JobContext,
     series: tuple[str, str],
     identity: str,
     group: list[_Staged],
-    check: Callable[[], None],
 ) -> None:
     parts = _load_parts(room, group)
     held = {item.sop_instance_uid: str(item.record["key"]) for item in group}
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while True:
-        check()
+        context.check()
         with room.database.read() as connection:
-            target, is_primary = _target(connection, datastore_id, series, identity)
+            target, is_primary = _target(connection, context.job.scope, series, identity)
+        if target is not None and target.state is SetState.LOCKED:
+            with room.database.write() as connection:
+                settled(room, connection, target)
         if target is None or target.state is SetState.ACTIVE:
             done = (
-                _create(room, job_id, datastore_id, parts, held, group, is_primary=is_primary)
+                _create(room, context, parts, held, group, is_primary=is_primary)
                 if target is None
-                else _extend(room, job_id, target, parts, held, group)
+                else _extend(room, context, target, parts, held, group)
             )
             if done:
                 return
@@ -216,19 +221,19 @@ def _instance_number(part: InstanceDocument) -> tuple[int, str]:
 
 def _create(
     room: Room,
-    job_id: str,
-    datastore_id: str,
+    context: JobContext,
     parts: list[InstanceDocument],
     held: Mapping[str, str],
     group: list[_Staged],
     *,
     is_primary: bool,
 ) -> bool:
-    image_set_id = new_id()
+    image_set_id, datastore_id = new_id(), context.job.scope
     document = documents.compose(datastore_id, image_set_id, parts)
     key = put_document(room, image_set_id, 1, document)
     try:
         with room.database.write() as connection:
+            context.hold(connection)
             _insert_instances(connection, room, datastore_id, group)
             create_set(
                 connection,
@@ -239,7 +244,7 @@ def _create(
                 status=WorkflowStatus.CREATED,
                 now=room.clock(),
             )
-            _mark(connection, job_id, group, image_set_id)
+            _mark(connection, context.job.id, group, image_set_id)
     except IntegrityError:
         # Another server has made the primary of this series meanwhile; look again.
         room.objects.delete([key])
@@ -249,7 +254,7 @@ def _create(
 
 def _extend(
     room: Room,
-    job_id: str,
+    context: JobContext,
     target: ImageSet,
     parts: list[InstanceDocument],
     held: Mapping[str, str],
@@ -260,26 +265,26 @@ def _extend(
         present = members(connection, target.id)
     document = documents.absorb(read_document(room, version), parts)
     key = put_document(room, target.id, target.version + 1, document)
-    with room.database.write() as connection:
-        _insert_instances(connection, room, target.datastore_id, group)
-        done = add_version(
-            connection,
-            target,
-            document=document,
-            key=key,
-            held={**present, **held},
-            status=WorkflowStatus.IMPORTED,
-            now=room.clock(),
-        )
-        if done:
-            _mark(connection, job_id, group, target.id)
-        else:
-            connection.rollback()
-    if done:
-        room.places.forget(target.id)
-    else:
+    try:
+        with room.database.write() as connection:
+            context.hold(connection)
+            _insert_instances(connection, room, target.datastore_id, group)
+            if not add_version(
+                connection,
+                target,
+                document=document,
+                key=key,
+                held={**present, **held},
+                status=WorkflowStatus.IMPORTED,
+                now=room.clock(),
+            ):
+                raise _MovedOnError
+            _mark(connection, context.job.id, group, target.id)
+    except _MovedOnError:
         room.objects.delete([key])
-    return done
+        return False
+    room.places.forget(target.id)
+    return True
 
 
 def _insert_instances(

@@ -12,7 +12,7 @@ Files appear under their names only when they are whole; the manifest comes last
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, Self
 
 import orjson
 from sqlalchemy import case, func, select
@@ -65,7 +65,7 @@ class _whole:  # noqa: N801 - reads as a function, in `with` only
         self._part = path.with_name(f".{path.name}.part")
         self.stream: BinaryIO
 
-    def __enter__(self) -> "_whole":
+    def __enter__(self) -> Self:
         self.stream = self._part.open("wb")
         return self
 

@@ -35,6 +35,8 @@ class Room:
     account: str
     import_roots: tuple[Path, ...] | None
     """Folders that file:// imports may read and write; None: any, () : none."""
+    in_process: bool = False
+    """Whether `compute` runs in this process, so that workers share its stores."""
     wake: Callable[[], None] = lambda: None
     clock: Callable[[], datetime] = utcnow
     places: Places = field(default_factory=Places)

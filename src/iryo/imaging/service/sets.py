@@ -1,4 +1,4 @@
-"""Rows of image sets: read them, lock them, give them a new version. Used by all that change them."""
+"""Rows of image sets: read them, lock them, give them a new version."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -107,7 +107,7 @@ def members(connection: Connection, image_set_id: str, number: int | None = None
             table.c.first_version <= number,
             (table.c.last_version.is_(None)) | (table.c.last_version >= number),
         )
-    return {sop: key for sop, key in connection.execute(query)}
+    return dict(connection.execute(query).tuples().all())
 
 
 def create_set(
@@ -146,7 +146,7 @@ def create_set(
     _tell(connection, "ImageSetCreated", document, 1, is_primary=is_primary)
 
 
-def add_version(
+def add_version(  # noqa: PLR0913 - what a version is
     connection: Connection,
     current: ImageSet,
     *,
@@ -180,6 +180,7 @@ def add_version(
             is_primary=primary,
             forced=forced,
             message=None,
+            locked_by=None,
             updated_at=now,
             **row,
         )
@@ -204,8 +205,12 @@ def set_state(
     status: WorkflowStatus,
     now: datetime,
     message: str | None = None,
+    job_id: str | None = None,
 ) -> bool:
-    """Lock, unlock or delete; False when the image set is no longer as `current` says."""
+    """Lock (for the job `job_id`), unlock or delete an image set and its latest version.
+
+    Returns False, with nothing written, when the image set is no longer as `current` says.
+    """
     deleted = now if state is SetState.DELETED else None
     values = {
         "state": state,
@@ -221,7 +226,7 @@ def set_state(
             image_sets.c.version == current.version,
             image_sets.c.state == current.state,
         )
-        .values(values)
+        .values(locked_by=job_id, **values)
     )
     if changed.rowcount != 1:
         return False

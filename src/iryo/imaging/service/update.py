@@ -20,7 +20,7 @@ from iryo.imaging.model import (
     require_version,
 )
 from iryo.imaging.service.datastores import require_active
-from iryo.imaging.service.locks import or_unlock
+from iryo.imaging.service.locks import or_unlock, settled
 from iryo.imaging.service.room import Room
 from iryo.imaging.service.sets import (
     add_version,
@@ -41,7 +41,7 @@ __all__ = ["UPDATE_KIND", "run_update", "update_metadata"]
 UPDATE_KIND: Final = "imaging.update"
 
 
-def update_metadata(
+def update_metadata(  # noqa: PLR0913 - what the operation takes
     room: Room,
     datastore_id: str,
     image_set_id: str,
@@ -72,7 +72,7 @@ def update_metadata(
         )
     with room.database.write() as connection:
         require_active(connection, datastore_id)
-        found = require_set(connection, datastore_id, image_set_id)
+        found = settled(room, connection, require_set(connection, datastore_id, image_set_id))
         require_unlocked(found)
         require_version(found, latest)
         if revert_to is not None:
@@ -86,7 +86,8 @@ def update_metadata(
             _check_levels(found, edit, whole_study=whole_study)
         targets = [found]
         if whole_study:
-            targets += _study_siblings(connection, found)
+            siblings = _study_siblings(connection, found)
+            targets += [settled(room, connection, sibling) for sibling in siblings]
         if revert_to is None:
             # Refuse at once what cannot work, rather than in a message later.
             for target in targets:
@@ -94,16 +95,7 @@ def update_metadata(
                 apply_edit(
                     read_document(room, version), _edit_for(target, found, edit), force=force
                 )
-        now = room.clock()
-        for target in targets:
-            require_unlocked(target)
-            status = (
-                WorkflowStatus.UPDATING
-                if target.id == found.id
-                else WorkflowStatus.UPDATING_FOR_STUDY_CONSISTENCY
-            )
-            set_state(connection, target, state=SetState.LOCKED, status=status, now=now)
-        room.jobs.submit(
+        job = room.jobs.submit(
             connection,
             kind=UPDATE_KIND,
             scope=datastore_id,
@@ -116,6 +108,21 @@ def update_metadata(
                 "force": force,
             },
         )
+        for target in targets:
+            require_unlocked(target)
+            status = (
+                WorkflowStatus.UPDATING
+                if target.id == found.id
+                else WorkflowStatus.UPDATING_FOR_STUDY_CONSISTENCY
+            )
+            set_state(
+                connection,
+                target,
+                state=SetState.LOCKED,
+                status=status,
+                now=room.clock(),
+                job_id=job.id,
+            )
         locked = find_set(connection, datastore_id, image_set_id)
     room.wake()
     return locked
@@ -138,7 +145,7 @@ def _check_levels(found: ImageSet, edit: Edit, *, whole_study: bool) -> None:
         )
     refused = touched & ({"Series"} if whole_study else {"Patient", "Series"})
     if refused:
-        name = sorted(refused)[0]
+        name = min(refused)
         raise InvalidInput(f"{name} attributes of a primary image set cannot be edited", where=name)
 
 
@@ -202,6 +209,7 @@ def run_update(room: Room, context: JobContext) -> dict[str, Any]:
             key = put_document(room, target.id, target.version + 1, document)
             prepared.append((target, document, held, key))
         with room.database.write() as connection:
+            context.hold(connection)
             for target, document, held, key in prepared:
                 if not add_version(
                     connection,
@@ -217,4 +225,4 @@ def run_update(room: Room, context: JobContext) -> dict[str, Any]:
         return {"versions": [target.version + 1 for target in targets]}
 
     failing = WorkflowStatus.UPDATE_FAILED
-    return or_unlock(room, datastore_id, [one for one, _ in wanted], failing, work)
+    return or_unlock(room, context, [one for one, _ in wanted], failing, work)

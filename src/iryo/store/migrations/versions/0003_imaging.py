@@ -149,6 +149,7 @@ def _image_sets() -> None:
         sa.Column("identity", sa.String(64), nullable=False),
         sa.Column("instance_count", sa.Integer, nullable=False),
         sa.Column("message", sa.Text),
+        sa.Column("locked_by", sa.String(32)),
         sa.Column("forced", sa.Boolean, nullable=False),
         sa.Column("created_at", Timestamp, nullable=False),
         sa.Column("updated_at", Timestamp, nullable=False),

@@ -1,0 +1,54 @@
+"""Who makes one request, and the audit row that it leaves."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from iryo.access.audit import Audit, AuditEvent
+from iryo.access.roles import Principal
+from iryo.errors import AccessDenied, IryoError
+
+__all__ = ["Caller"]
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """One request: by whom, from where. Doors pass it to what they call."""
+
+    principal: Principal
+    audit: Audit
+    source: str
+    request_id: str
+
+    @contextmanager
+    def audited(self, action: str, *, scope: str, resource: str) -> Iterator[None]:
+        """Run something and leave an audit row, whatever comes of it.
+
+        The outcome is ``allowed``, ``denied``, ``refused`` (the request was at fault) or
+        ``failed`` (we were). No value of the request is written, only ids.
+        """
+        outcome = "failed"
+        try:
+            yield
+            outcome = "allowed"
+        except AccessDenied:
+            outcome = "denied"
+            raise
+        except IryoError:
+            outcome = "refused"
+            raise
+        finally:
+            self.audit.record(
+                AuditEvent(
+                    at=datetime.now(UTC),
+                    actor=self.principal.key_id,
+                    action=action,
+                    resource=resource,
+                    scope=scope,
+                    source=self.source,
+                    outcome=outcome,
+                    request_id=self.request_id,
+                    detail={},
+                )
+            )

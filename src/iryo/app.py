@@ -1,0 +1,146 @@
+"""The one place where things are put together: seams, rooms, doors."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, Self
+
+from iryo.access import Access, Audit, Caller
+from iryo.compute import Compute, open_compute
+from iryo.errors import Unavailable
+from iryo.imaging import aws as imaging_aws
+from iryo.imaging.service import copies, deletion, imports, update
+from iryo.imaging.service.room import Room
+from iryo.imaging.store import IMPORT_KIND
+from iryo.jobs import Handler, JobRunner, Jobs
+from iryo.settings import Settings
+from iryo.store.objects import Objects, open_objects
+from iryo.store.sql import Database
+from iryo.wire import PageTokens
+from iryo.wire.aws import Authenticated, Gateway
+from iryo.wire.http import Request
+
+__all__ = ["KEY_FILE", "App", "open_app"]
+
+KEY_FILE: Final = "iryo.key"
+
+
+@dataclass(frozen=True)
+class App:
+    """An open installation. Close it, or use it in `with`."""
+
+    settings: Settings
+    database: Database
+    objects: Objects
+    compute: Compute
+    jobs: Jobs
+    runner: JobRunner
+    access: Access
+    audit: Audit
+    room: Room
+    door: imaging_aws.Door
+    gateway: Gateway
+    close: Callable[[], None]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def open_app(settings: Settings, *, serving: bool = False) -> App:
+    """Open the installation that `settings` describe.
+
+    Args:
+        serving: whether callers come over the network: then imports may touch only the folders
+            that the settings allow. At a terminal the operating system decides.
+
+    Raises:
+        Unavailable: there is no installation yet, or a part of it is away.
+    """
+    if not (settings.home / KEY_FILE).is_file():
+        raise Unavailable(f"no installation in {settings.home}; `iryo init` makes one")
+    with ExitStack() as stack:
+        database = Database(settings.database)
+        stack.callback(database.close)
+        database.migrate()
+        objects = open_objects(settings.objects)
+        stack.callback(objects.close)
+        compute = open_compute(settings.compute)
+        stack.callback(compute.close)
+        access = Access(database, settings.home / KEY_FILE)
+        audit = Audit(database, settings.home / "audit")
+        stack.callback(audit.close)
+        jobs = Jobs(database)
+        room = Room(
+            database=database,
+            objects=objects,
+            compute=compute,
+            jobs=jobs,
+            outputs=settings.home / "imports",
+            region=settings.region,
+            account=settings.account,
+            import_roots=_import_roots(settings) if serving else None,
+            in_process=settings.compute == "inline",
+        )
+        runner = JobRunner(jobs, _handlers(room), threads=settings.job_threads)
+        stack.callback(runner.stop)
+        room = replace(room, wake=runner.wake)
+        door = imaging_aws.Door(room, PageTokens(access.signing_secret("page tokens")))
+        gateway = Gateway(
+            [imaging_aws.service_table(door)],
+            secret_of=access.secret_of,
+            caller=_caller(access, audit),
+            clock=_now,
+            max_body=settings.max_body,
+        )
+        return App(
+            settings=settings,
+            database=database,
+            objects=objects,
+            compute=compute,
+            jobs=jobs,
+            runner=runner,
+            access=access,
+            audit=audit,
+            room=room,
+            door=door,
+            gateway=gateway,
+            close=stack.pop_all().close,
+        )
+
+
+def _handlers(room: Room) -> dict[str, Handler]:
+    """Each kind of job and who does it."""
+    return {
+        IMPORT_KIND: lambda context: imports.run_import(room, context),
+        update.UPDATE_KIND: lambda context: update.run_update(room, context),
+        copies.COPY_KIND: lambda context: copies.run_copy(room, context),
+        deletion.DELETE_KIND: lambda context: deletion.run_delete(room, context),
+    }
+
+
+def _import_roots(settings: Settings) -> tuple[Path, ...] | None:
+    """Folders that imports asked for over the network may touch; None: any."""
+    if settings.import_roots:
+        return tuple(Path(root) for root in settings.import_roots)
+    return None if settings.loopback and not settings.behind_proxy else ()
+
+
+def _caller(access: Access, audit: Audit) -> Callable[[Authenticated, Request, str], Caller]:
+    def caller(who: Authenticated, request: Request, request_id: str) -> Caller:
+        return Caller(
+            principal=access.principal(who.key_id),
+            audit=audit,
+            source=request.source,
+            request_id=request_id,
+        )
+
+    return caller
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
