@@ -7,6 +7,8 @@ SHELL := bash
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 .PHONY: help setup demo test check bench soak docs pins clean
 
+export NO_MKDOCS_2_WARNING := 1
+
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 8 --dist loadfile
 ARGS ?=
