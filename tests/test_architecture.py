@@ -20,7 +20,8 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 FLOOR = {"store", "compute", "dicom", "jobs", "wire", "access", "notify", "pages", "models"}
 ROOMS = {"imaging", "workflows", "cells", "triage", "scribe", "records", "omics"}
 DOORS = {"aws", "dicomweb", "dimse", "ups", "fhir", "ga4gh", "cli", "web"}
-TOP = {"__init__", "__main__", "app", "cli", "demo", "errors", "server", "settings"}
+EDGES = {"app", "cli", "demo", "server"}
+TOP = {"__init__", "__main__", "errors", "settings"} | EDGES
 
 LONGEST = 400  # lines
 LONGER: dict[str, str] = {
@@ -69,7 +70,7 @@ def test_every_room_stands_under_the_law() -> None:
 
 def test_layout_is_as_designed() -> None:
     folders = {path.parent.name for path in SOURCE.glob("*/__init__.py")}
-    assert folders <= FLOOR | ROOMS, "a new part of the house belongs in the design first"
+    assert folders <= FLOOR | ROOMS | EDGES, "a new part of the house belongs in the design first"
     assert {path.stem for path in SOURCE.glob("*.py")} <= TOP
 
 

@@ -25,7 +25,7 @@ SOURCE = ROOT / "src" / "iryo"
 PAGES = sorted(
     [*ROOT.glob("*.md"), *(path for path in DOCS.rglob("*.md") if path.name != "CHANGELOG.md")]
 )
-HAVE_CLI = (SOURCE / "cli.py").is_file()
+HAVE_CLI = (SOURCE / "cli.py").is_file() or (SOURCE / "cli" / "__init__.py").is_file()
 HAVE_SETTINGS = (SOURCE / "settings.py").is_file()
 ROOMS = ("imaging", "workflows", "cells", "triage", "scribe")
 
