@@ -1,0 +1,201 @@
+"""Encode one frame without loss: for the store, or into the syntax of a file that is written."""
+
+import struct
+from collections.abc import Callable
+from typing import Final
+
+import imagecodecs
+import numpy as np
+
+from iryo.dicom import codecs_rle, pixels_native
+from iryo.dicom.pixels import PixelDescription, PixelKind, Samples
+from iryo.dicom.syntaxes import (
+    DEFLATED_FRAME,
+    ENCAPSULATED_UNCOMPRESSED,
+    HTJ2K,
+    HTJ2K_LOSSLESS,
+    HTJ2K_LOSSLESS_RPCL,
+    JPEG_2000_LOSSLESS,
+    JPEG_LOSSLESS,
+    JPEG_LOSSLESS_SV1,
+    JPEG_LS,
+    JPEG_XL_LOSSLESS,
+    RLE,
+)
+
+_BASE: Final = 64  # the largest side of the smallest resolution, PS3.5 10.18
+_LEVELS: Final = 5
+_JPEG_SIDE: Final = 65500  # libjpeg's JPEG_MAX_DIMENSION
+_RLE_SEGMENTS: Final = 15
+_TRANSFORMED: Final = ("RGB", "YBR_RCT", "YBR_ICT")
+
+
+def levels(description: PixelDescription) -> int:
+    """Wavelet decompositions: five, or as many as bring the larger side to 64 (PS3.5 10.18)."""
+    side = max(description.rows, description.columns)
+    return max(_LEVELS, ((side + _BASE - 1) // _BASE - 1).bit_length())
+
+
+def is_rgb(description: PixelDescription) -> bool:
+    """Whether decoded samples are red, green and blue, so that RCT is worth doing."""
+    return description.samples == 3 and description.photometric in _TRANSFORMED
+
+
+def precision(description: PixelDescription, low: int, high: int) -> int:
+    """Bits of a codestream for samples from `low` to `high`: Bits Stored where they fit.
+
+    Never 8 or less for 16-bit samples: a decoder would give bytes back, and not the buffer that
+    Bits Allocated promises.
+    """
+    stored, allocated = description.bits_stored, description.bits_allocated
+    if stored >= allocated or stored <= 8:
+        return allocated
+    if description.signed:
+        fits = -(1 << (stored - 1)) <= low and high < 1 << (stored - 1)
+    else:
+        fits = high < 1 << stored
+    return stored if fits else allocated
+
+
+def htj2k(array: Samples, description: PixelDescription, bits: int) -> bytes:
+    """Encode into HTJ2K lossless: RPCL, TLM, a tile-part per resolution (PS3.5 10.18).
+
+    Args:
+        array: ``(rows, columns[, samples])`` of 8- or 16-bit integers, C order.
+        description: of the instance.
+        bits: of the codestream, see `precision`.
+    """
+    allocated = description.bits_allocated
+    if bits < allocated and not description.signed:
+        # The coder takes its precision from the type. Signed samples are coded without a level
+        # shift, so those shifted here by half of the true range give the very codestream of an
+        # unsigned image of that precision, once SIZ says so.
+        array = np.subtract(array.view(np.int16), np.int16(1 << (bits - 1)))
+    coded = imagecodecs.htj2k_encode(
+        array,
+        rgb=is_rgb(description),
+        resolutions=levels(description),
+        reversible=True,
+        tlm=True,
+        tilepart=imagecodecs.HTJ2K.TILEPART.RESOLUTIONS,
+    )
+    if bits == allocated:
+        return bytes(coded)
+    return _with_precision(coded, bits, signed=description.signed)
+
+
+def _with_precision(coded: bytes | bytearray, bits: int, *, signed: bool) -> bytes:
+    """Write precision and sign of every component into the SIZ marker (T.800 A.5.1)."""
+    patched = bytearray(coded)
+    (count,) = struct.unpack_from(">H", patched, 40)
+    depth = (bits - 1) | (0x80 if signed else 0)
+    patched[42 : 42 + 3 * count : 3] = bytes([depth]) * count
+    return bytes(patched)
+
+
+def jpeg_2000(array: Samples, description: PixelDescription, bits: int) -> bytes:
+    """Encode into JPEG 2000 lossless, a bare codestream (PS3.5 A.4.4)."""
+    return bytes(
+        imagecodecs.jpeg2k_encode(
+            array,
+            level=0,
+            codecformat="J2K",
+            bitspersample=bits,
+            resolutions=levels(description) + 1,
+            reversible=True,
+            mct=is_rgb(description),
+            numthreads=1,
+        )
+    )
+
+
+def _unsigned(array: Samples) -> Samples:
+    return array.view(np.dtype(f"u{array.dtype.itemsize}"))
+
+
+def _jpeg_lossless(array: Samples, description: PixelDescription, bits: int) -> bytes:
+    plain = _unsigned(array)
+    if description.signed and bits < description.bits_allocated:
+        plain = pixels_native.mask(plain, bits)  # JPEG has no signs; the header tells
+    space = None if description.samples == 1 else "RGB"
+    return bytes(
+        imagecodecs.jpeg8_encode(
+            plain,
+            lossless=True,
+            predictor=1,
+            bitspersample=bits,
+            colorspace=space,
+            outcolorspace=space,
+        )
+    )
+
+
+def _jpeg_ls(array: Samples, _: PixelDescription, __: int) -> bytes:
+    room = 2 * array.nbytes + 4096  # noise does not shrink, and the coder's own guess is too small
+    return bytes(imagecodecs.jpegls_encode(_unsigned(array), out=room))
+
+
+def _jpeg_xl(array: Samples, _: PixelDescription, __: int) -> bytes:
+    return bytes(imagecodecs.jpegxl_encode(_unsigned(array), lossless=True, numthreads=1))
+
+
+def _rle(array: Samples, description: PixelDescription, _: int) -> bytes:
+    return codecs_rle.encode(array, description)
+
+
+def _deflate(array: Samples, description: PixelDescription, _: int) -> bytes:
+    return pixels_native.deflate(pixels_native.to_bytes(array, description))
+
+
+def _native(array: Samples, description: PixelDescription, _: int) -> bytes:
+    return pixels_native.to_bytes(array, description)
+
+
+_Encoder = Callable[[Samples, PixelDescription, int], bytes]
+_ENCODERS: Final[dict[str, _Encoder]] = {
+    ENCAPSULATED_UNCOMPRESSED: _native,
+    JPEG_LOSSLESS: _jpeg_lossless,
+    JPEG_LOSSLESS_SV1: _jpeg_lossless,
+    JPEG_LS: _jpeg_ls,
+    JPEG_2000_LOSSLESS: jpeg_2000,
+    JPEG_XL_LOSSLESS: _jpeg_xl,
+    HTJ2K_LOSSLESS: htj2k,
+    HTJ2K_LOSSLESS_RPCL: htj2k,
+    HTJ2K: htj2k,
+    RLE: _rle,
+    DEFLATED_FRAME: _deflate,
+}
+
+
+def can_encode(transfer_syntax: str, description: PixelDescription) -> bool:
+    """Return whether samples so described fit into an encapsulated transfer syntax (a UID)."""
+    if transfer_syntax not in _ENCODERS:
+        return False
+    if transfer_syntax in (ENCAPSULATED_UNCOMPRESSED, DEFLATED_FRAME):
+        return description.kind is not PixelKind.OPAQUE
+    if transfer_syntax == RLE:
+        width = max(1, description.bits_allocated // 8)
+        whole = description.kind in (PixelKind.INTEGER, PixelKind.BIT)
+        return whole and description.samples * width <= _RLE_SEGMENTS
+    side = max(description.rows, description.columns)
+    return (
+        description.kind is PixelKind.INTEGER
+        and description.bits_allocated <= 16
+        and description.samples in (1, 3)
+        and (transfer_syntax not in (JPEG_LOSSLESS, JPEG_LOSSLESS_SV1) or side <= _JPEG_SIDE)
+    )
+
+
+def encode(array: Samples, description: PixelDescription, transfer_syntax: str) -> bytes:
+    """Encode samples into one frame of an encapsulated transfer syntax; see `can_encode`.
+
+    Args:
+        array: ``(rows, columns[, samples])``, little endian; 0 and 1 as uint8 for 1-bit pixels.
+        description: what is written into the header beside it.
+        transfer_syntax: a UID.
+    """
+    plain = np.ascontiguousarray(array)
+    bits = description.bits_allocated
+    if description.bits_stored < bits and description.kind is PixelKind.INTEGER:
+        bits = precision(description, int(plain.min()), int(plain.max()))
+    return _ENCODERS[transfer_syntax](plain, description, bits)
