@@ -39,5 +39,6 @@ def test_a_branch_that_never_ran_counts(groups: list[Group]) -> None:
     assert not groups[0].holds
 
 
-def test_nothing_to_cover_holds(groups: list[Group]) -> None:
-    assert all(group.holds for group in groups)
+def test_a_floor_that_no_file_stands_on_does_not_hold(groups: list[Group]) -> None:
+    sort_into_groups(groups, {"src/iryo/app.py": report(10, 10)})
+    assert [group.holds for group in groups] == [False, True]
