@@ -55,6 +55,7 @@ def open_app(settings: Settings, *, serving: bool = False) -> App:
     """Open the installation that `settings` describe.
 
     Args:
+        settings: of the installation, which must have been made.
         serving: whether callers come over the network: then imports may touch only the folders
             that the settings allow. At a terminal the operating system decides.
 

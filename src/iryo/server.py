@@ -66,7 +66,7 @@ class AwsEndpoint:
         await _send(response, send, head=scope["method"] == "HEAD")
 
     async def _body(self, receive: Receive) -> bytes | None:
-        """The body; None if the client has gone. One byte over the limit is enough to be refused."""
+        """The body, None if the client has gone; what is over the limit is cut, then refused."""
         chunks: list[bytes] = []
         size = 0
         while True:

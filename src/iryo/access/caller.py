@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from iryo.access.audit import Audit, AuditEvent
-from iryo.access.roles import Principal
+from iryo.access.audit import Audit
+from iryo.access.model import AuditEvent, Principal
 from iryo.errors import AccessDenied, IryoError
 
 __all__ = ["Caller"]
