@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from iryo.wire.aws.charsets import CodePoints
+from iryo.wire.patterns.charsets import CodePoints
 
 __all__ = ["Anchor", "Chars", "Choice", "Group", "Look", "Node", "Reference", "Repeat", "Seq"]
 

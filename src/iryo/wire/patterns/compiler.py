@@ -12,9 +12,19 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from iryo.wire.aws.automaton import Automaton
-from iryo.wire.aws.charsets import ANY, DOT, ESCAPES, CodePoints, complement, named, union
-from iryo.wire.aws.syntax import Anchor, Chars, Choice, Group, Look, Node, Reference, Repeat, Seq
+from iryo.wire.patterns.automaton import Automaton
+from iryo.wire.patterns.charsets import ANY, DOT, ESCAPES, CodePoints, complement, named, union
+from iryo.wire.patterns.syntax import (
+    Anchor,
+    Chars,
+    Choice,
+    Group,
+    Look,
+    Node,
+    Reference,
+    Repeat,
+    Seq,
+)
 
 __all__ = ["Matcher", "PatternError", "compile_pattern"]
 
@@ -25,7 +35,7 @@ _SIMPLE_ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "f": "\f", "v": "\v", "e": "
 _ANCHORS = {"^": "^", "$": "$", "A": "^", "z": "$", "Z": "$", "b": "b", "B": "B"}
 _COUNTED = re.compile(r"\{(\d+)(,(\d*))?\}")
 _LOOKS = {"?=": (True, False), "?!": (True, True), "?<=": (False, False), "?<!": (False, True)}
-_MANY_REPEATS = 3  # unbounded repeats in one pattern from which backtracking is cubic or worse
+_MANY_REPEATS = 2  # unbounded repeats in one pattern from which backtracking can be quadratic
 
 
 class PatternError(ValueError):
@@ -263,7 +273,7 @@ def _walk(node: Node) -> Iterator[Node]:
 
 
 def _backtracks(node: Node) -> bool:
-    """Whether `re` could take more than quadratic time."""
+    """Whether `re` could take more than linear time."""
     unbounded = 0
     for each in _walk(node):
         if isinstance(each, Repeat) and each.high != 1:

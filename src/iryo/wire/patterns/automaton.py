@@ -8,8 +8,8 @@ references and word boundaries are not for it.
 from bisect import bisect_right
 from dataclasses import dataclass, field
 
-from iryo.wire.aws.charsets import CodePoints
-from iryo.wire.aws.syntax import Anchor, Chars, Choice, Group, Node, Repeat, Seq
+from iryo.wire.patterns.charsets import CodePoints
+from iryo.wire.patterns.syntax import Anchor, Chars, Choice, Group, Node, Repeat, Seq
 
 __all__ = ["Automaton"]
 
