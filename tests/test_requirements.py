@@ -157,8 +157,8 @@ HOSTS = [
     )
 ]
 OF_THIS_MACHINE = re.compile(
-    r"(?<![\w.-])(/(?:root|work|home/[a-z]\w*|Users/\w+|opt/(?:pypi|wheels))(?![\w-])|"
-    r"--(?:extra-)?index-url[ =]\S|file:///(?!\.\.\.)(?:opt|root|work)\b)"
+    r"(?<![\w.-])/(?:root|work|home/[a-z]\w*|Users/\w+|opt/(?:pypi|wheels))/[\w.]|"
+    r"--(?:extra-)?index-url[ =]\S"
 )
 
 
