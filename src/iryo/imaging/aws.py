@@ -87,7 +87,9 @@ def list_datastores(door: Door, caller: Caller, given: Input) -> Output:
         if len(page) <= limit:
             break
         position = (page[-1].created_at, page[-1].id)
-    output = {"datastoreSummaries": [datastore_form(door.room, one) for one in found[:limit]]}
+    output: Output = {
+        "datastoreSummaries": [datastore_form(door.room, one) for one in found[:limit]]
+    }
     if len(found) > limit:
         last = found[limit - 1]
         position_out = {"at": micros(last.created_at), "id": last.id}

@@ -15,11 +15,11 @@ from typing import Any, Final
 
 import orjson
 
+from iryo.dicom.levels import IDENTITY
 from iryo.errors import Damaged
 from iryo.imaging.model import IDENTITY_COLUMNS
 
 __all__ = [
-    "IDENTITY",
     "LEVELS",
     "Document",
     "InstanceDocument",
@@ -41,26 +41,6 @@ __all__ = [
 Document = dict[str, Any]
 
 LEVELS: Final = ("Patient", "Study", "Series")
-
-# On these all instances of an image set agree; an instance that does not goes to another image
-# set. AWS groups by the first seven ("Understanding image sets"); the rest is what a person reads
-# to know whose images these are, and a difference there must never be hidden.
-IDENTITY: Final = (
-    "StudyInstanceUID",
-    "SeriesInstanceUID",
-    "PatientID",
-    "StudyDate",
-    "AccessionNumber",
-    "StudyID",
-    "SeriesNumber",
-    "IssuerOfPatientID",
-    "PatientName",
-    "PatientBirthDate",
-    "PatientSex",
-    "StudyDescription",
-    "Modality",
-    "SeriesDescription",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,9 +165,9 @@ def subset(document: Document, sop_uids: Iterable[str]) -> list[InstanceDocument
 
     Attributes of this document's levels go with them.
     """
-    levels = [dict(level(document, name)) for name in LEVELS]
+    patient, study, series = (dict(level(document, name)) for name in LEVELS)
     instances = instances_of(document)
-    return [InstanceDocument(uid, *levels, instances[uid]) for uid in sop_uids]
+    return [InstanceDocument(uid, patient, study, series, instances[uid]) for uid in sop_uids]
 
 
 def effective(document: Document, sop_uid: str) -> dict[str, Any]:
@@ -217,7 +197,9 @@ def columns(document: Document) -> dict[str, Any]:
         merged.update(level(document, name))
     # BodyPartExamined and the like may have been demoted; then the first instance speaks.
     first = next(iter(instances_of(document).values()))["DICOM"]
-    row = {column: _text(merged.get(k, first.get(k))) for k, column, _ in IDENTITY_COLUMNS}
+    row: dict[str, Any] = {
+        column: _text(merged.get(k, first.get(k))) for k, column, _ in IDENTITY_COLUMNS
+    }
     row["study_datetime"] = sortable_datetime(row["study_date"], row["study_time"])
     row["identity"] = identity_hash(merged)
     row["instance_count"] = len(instances_of(document))

@@ -116,7 +116,7 @@ def run_import(room: Room, context: JobContext) -> dict[str, Any]:
     for outcome in room.compute.map_unordered(ingest, batches()):
         context.check()
         if outcome.error is None:
-            done += _note(room, context, outcome.value, sequence)
+            done += _note(room, context, outcome.value or (), sequence)
         elif isinstance(outcome.error, WorkerDied):
             died += outcome.item.files
         else:
@@ -147,7 +147,7 @@ def _one_by_one(
     for outcome in room.compute.map_unordered(ingest, singles):
         context.check()
         if outcome.error is None:
-            done += _note(room, context, outcome.value, sequence)
+            done += _note(room, context, outcome.value or (), sequence)
         elif isinstance(outcome.error, WorkerDied):
             message = "the process that read the file died"
             record = {"type": "WorkerDied", "message": message, "ours": True}
