@@ -1,0 +1,105 @@
+"""Roles, who holds them, and what the audit log tells. No I/O, no clock."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from iryo.errors import AccessDenied
+
+__all__ = ["EVERYWHERE", "AuditEvent", "Key", "Principal", "Role"]
+
+EVERYWHERE: Final = "*"
+"""The scope of a grant that holds for every data store, and for what belongs to none."""
+
+
+class Role(StrEnum):
+    """What one may do, each including those before it: READER < WRITER < ADMIN."""
+
+    READER = "reader"
+    WRITER = "writer"
+    ADMIN = "admin"
+
+    @property
+    def rank(self) -> int:
+        """The place in the order, from 0."""
+        return list(Role).index(self)
+
+    # A str compares by its letters, which would put an admin below a reader.
+
+    def __lt__(self, other: str) -> bool:
+        return self.rank < Role(other).rank
+
+    def __le__(self, other: str) -> bool:
+        return self.rank <= Role(other).rank
+
+    def __gt__(self, other: str) -> bool:
+        return self.rank > Role(other).rank
+
+    def __ge__(self, other: str) -> bool:
+        return self.rank >= Role(other).rank
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Who asks: a key, and its roles by scope (`EVERYWHERE`, or the id of a data store)."""
+
+    key_id: str
+    name: str
+    grants: Mapping[str, Role]
+
+    def allows(self, role: Role, scope: str) -> bool:
+        """Whether this one has the role, or a higher one, in the scope."""
+        held = self.grants.get(scope), self.grants.get(EVERYWHERE)
+        return any(one is not None and one >= role for one in held)
+
+    def require(self, role: Role, scope: str) -> None:
+        """Go on, or raise.
+
+        Raises:
+            AccessDenied: if `allows` says no.
+        """
+        if not self.allows(role, scope):
+            where = "all data stores" if scope == EVERYWHERE else f"data store {scope}"
+            raise AccessDenied(f"key {self.key_id} has no role {role} in {where}")
+
+
+@dataclass(frozen=True)
+class Key:
+    """An access key, without its secret."""
+
+    id: str
+    name: str
+    created_at: datetime
+    disabled_at: datetime | None
+    """None: it is valid."""
+    grants: Mapping[str, Role]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEvent:
+    """Who did what to which resource, when, from where, with what outcome.
+
+    Every text is an identifier, in visible ASCII; what is none is withheld when the event is
+    recorded (see `audit.py`). So no name, no search term and no message of a patient's belongs in
+    here: `detail` holds numbers, flags and ids.
+    """
+
+    at: datetime
+    actor: str
+    """The id of a key, an AE title, or the name of a process of iryo's own."""
+    action: str
+    """The operation's name, such as GetImageFrame."""
+    resource: str
+    """The id of what it was done to: the image set rather than its frame, which `detail` names."""
+    scope: str
+    """The data store's id, or `EVERYWHERE`."""
+    source: str
+    """The address that the request came from."""
+    outcome: str
+    """``ok``, or the kind of failure."""
+    request_id: str
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    id: int | None = None
+    """The number of its row, once it is read from the log."""
