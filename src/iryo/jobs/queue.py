@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Select, insert, select, tuple_, update
+from sqlalchemy import Connection, Select, and_, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from iryo.errors import Conflict, InvalidInput, LeaseLost, NotFound
@@ -26,7 +26,7 @@ from iryo.jobs.model import (
 )
 from iryo.jobs.store import job_of, jobs, values_of
 from iryo.store.ids import new_id
-from iryo.store.sql import Database
+from iryo.store.sql import Database, Timestamp
 
 __all__ = ["Jobs", "utcnow"]
 
@@ -152,7 +152,13 @@ class Jobs:
         if state is not None:
             query = query.where(jobs.c.state == state.value)
         if after is not None:
-            query = query.where(tuple_(jobs.c.created_at, jobs.c.id) < tuple_(*after))
+            at, last = after
+            query = query.where(
+                or_(
+                    jobs.c.created_at < at,
+                    and_(jobs.c.created_at == at, jobs.c.id < last),
+                )
+            )
         query = query.order_by(jobs.c.created_at.desc(), jobs.c.id.desc()).limit(limit)
         return [job_of(row) for row in connection.execute(query)]
 
