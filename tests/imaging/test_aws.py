@@ -83,7 +83,7 @@ def test_the_model_is_enforced(site: Site) -> None:
         ),
         lambda: site.client.start_dicom_import_job(
             datastoreId=site.datastore,
-            dataAccessRoleArn="no-arn",
+            dataAccessRoleArn="role/but-long-enough",
             inputS3Uri="file:///x",
             outputS3Uri="file:///y",
         ),

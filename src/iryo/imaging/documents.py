@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import orjson
 
-from iryo.dicom.levels import IDENTITY
+from iryo.dicom import IDENTITY
 from iryo.errors import Damaged
 from iryo.imaging.model import IDENTITY_COLUMNS
 

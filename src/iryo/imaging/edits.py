@@ -13,7 +13,7 @@ from typing import Any, Final
 import orjson
 from pydicom.datadict import dictionary_VM, dictionary_VR, tag_for_keyword
 
-from iryo.dicom.levels import Level, level_table
+from iryo.dicom import level_of
 from iryo.errors import Conflict, InvalidInput
 from iryo.imaging.documents import (
     LEVELS,
@@ -181,7 +181,7 @@ def _check_attribute(name: str, keyword: str, value: Any, *, force: bool, removi
     if tag is None:
         _check_unknown(name, keyword, where, force=force)
         return
-    expected = level_table().get(keyword, Level.INSTANCE).name.title()
+    expected = level_of(keyword).name.title()
     if name not in (expected, "Instance"):
         raise InvalidInput(f"{where}: the attribute belongs to level {expected}", where=where)
     if name == "Instance" and expected in LEVELS:

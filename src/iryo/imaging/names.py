@@ -28,7 +28,7 @@ def fold(value: str) -> str:
 
 def words(value: str) -> list[str]:
     """The folded words of a name, an id or a query, each cut to MAX_TERM characters."""
-    return [word[:MAX_TERM] for word in fold(value.translate(_SEPARATORS)).split()]
+    return [word[:MAX_TERM] for word in fold(value).translate(_SEPARATORS).split()]
 
 
 def terms(values: Iterable[str | None]) -> set[str]:

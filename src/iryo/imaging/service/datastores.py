@@ -198,7 +198,7 @@ def list_tags(room: Room, arn: str) -> dict[str, str]:
             .where(resource_tags.c.resource_arn == arn)
             .order_by(resource_tags.c.key)
         )
-        return dict(rows.tuples().all())
+        return dict(list(rows))
 
 
 def tag(room: Room, arn: str, tags: Mapping[str, str]) -> None:

@@ -21,6 +21,8 @@ import orjson
 from sqlalchemy import select
 
 from iryo import dicom
+from iryo.dicom.pixels_describe import describe_pixels
+from iryo.dicom.stored import StoredFrame, store_frames
 from iryo.errors import InvalidDicom, InvalidInput, IryoError
 from iryo.imaging.documents import identity_hash
 from iryo.imaging.model import INSTANCE_KEY_LENGTH, SetState, frame_id
@@ -108,25 +110,26 @@ class _Pack:
         table = bytearray()
         frames: list[dict[str, Any]] = []
         residues: list[list[int]] = []
+        faults: list[dicom.Fault] = []
         stored_syntax: str | None = None
-        kept = False
         begin = self.offset
-        pixels = dicom.describe_pixels(instance)
+        pixels = describe_pixels(instance)
         if pixels is not None:
-            for index, frame in enumerate(dicom.store_frames(instance, pixels, self.lossless)):
+            for index, frame in enumerate(store_frames(instance, pixels, self.lossless)):
                 place = self._put(frame.data)
                 table += _PLACE.pack(*place)
-                stored_syntax, kept = frame.transfer_syntax, frame.kept
+                stored_syntax = frame.transfer_syntax
+                faults += frame.faults
                 frames.append(_frame_entry(key, index, frame))
                 yield frame.data
-                if frame.residue is not None:
+                if frame.residue:
                     residues.append([index, *self._put(frame.residue)])
                     yield frame.residue
         header = dicom.pack_header(instance)
         header_place = self._put(header)
         yield header
         normalised = dicom.normalise(instance)
-        document, warnings = _document(normalised, instance, frames, stored_syntax, kept=kept)
+        document, warnings = _document(normalised, instance, frames, stored_syntax, faults)
         packed = zlib.compress(orjson.dumps(document), 1)
         document_place = self._put(packed)
         yield packed
@@ -270,7 +273,7 @@ def _stored_already(
         return {(sop, bytes(digest)): found for sop, digest, found in connection.execute(query)}
 
 
-def _frame_entry(key: str, index: int, frame: dicom.StoredFrame) -> dict[str, Any]:
+def _frame_entry(key: str, index: int, frame: StoredFrame) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "ID": frame_id(key, index),
         "PixelDataChecksumFromBaseToFullResolution": [
@@ -289,18 +292,22 @@ def _document(
     instance: dicom.Instance,
     frames: list[dict[str, Any]],
     stored_syntax: str | None,
-    *,
-    kept: bool,
+    pixel_faults: list[dicom.Fault],
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """The instance's part of the metadata document, and its warnings."""
     warnings = [
         {"WarningReason": fault.code, "Attribute": fault.where, "Message": fault.message}
-        for fault in (*instance.faults, *normalised.faults, *pixel_faults)
+        for fault in (*normalised.warnings, *pixel_faults)
         if fault.code is not None
     ]
     own: dict[str, Any] = {"DICOM": normalised.instance, "DICOMVRs": normalised.vrs}
     if stored_syntax is not None:
         own["StoredTransferSyntaxUID"] = stored_syntax
+        kept = (
+            stored_syntax == instance.transfer_syntax
+            and instance.pixels is not None
+            and instance.pixels.fragments is not None
+        )
         own["ChecksumType"] = "ORIGINAL" if kept else "DECOMPRESSED"
         own["ImageFrames"] = frames
     if warnings:

@@ -107,7 +107,7 @@ def members(connection: Connection, image_set_id: str, number: int | None = None
             table.c.first_version <= number,
             (table.c.last_version.is_(None)) | (table.c.last_version >= number),
         )
-    return dict(connection.execute(query).tuples().all())
+    return dict(list(connection.execute(query)))
 
 
 def create_set(
