@@ -15,12 +15,11 @@ from pydicom._private_dict import private_dictionaries
 DATA = Path(__file__).resolve().parent.parent / "src" / "iryo" / "dicom" / "data"
 
 
-def write(name: str, content: dict[str, object]) -> None:
+def write(name: str, content: dict[str, dict[str, object]]) -> None:
     """Write `content` as JSON with one entry a line, so that a diff can be read."""
     source = f"pydicom {pydicom.__version__}, scripts/make_dictionary.py"
     lines = [orjson.dumps({"source": source})[:-1].decode()]
     for key, entries in content.items():
-        assert isinstance(entries, dict)
         body = ",\n".join(
             f"{orjson.dumps(k).decode()}:{orjson.dumps(v).decode()}" for k, v in entries.items()
         )
@@ -30,14 +29,16 @@ def write(name: str, content: dict[str, object]) -> None:
 
 def main() -> None:
     """Write both."""
-    tags = {
+    tags: dict[str, object] = {
         f"{tag:08X}": [vr, vm, keyword]
         for tag, (vr, vm, _, _, keyword) in sorted(DicomDictionary.items())
         if vr != "NONE"
     }
-    repeating = {mask: [vr, vm, kw] for mask, (vr, vm, _, _, kw) in RepeatersDictionary.items()}
+    repeating: dict[str, object] = {
+        mask: [vr, vm, kw] for mask, (vr, vm, _, _, kw) in RepeatersDictionary.items()
+    }
     write("dictionary.json", {"tags": tags, "repeating": repeating})
-    private = {
+    private: dict[str, object] = {
         creator: {mask: vr.replace("_", " or ") for mask, (vr, *_) in entries.items()}
         for creator, entries in private_dictionaries.items()
     }

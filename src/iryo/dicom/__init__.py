@@ -1,30 +1,41 @@
 """The DICOM format: read, decode text, JSON, frames, write. It knows no server."""
 
-from iryo.dicom.codecs import decode
-from iryo.dicom.fragments import source_frames
-from iryo.dicom.model import Dataset, Element, Fault, Instance, Limits, PixelElement
+from iryo.dicom.header import Header, content_digest, pack_header, unpack_header
+from iryo.dicom.json import BulkValue, to_dicom_json
+from iryo.dicom.levels import IDENTITY, Level, identity, level_of
+from iryo.dicom.model import (
+    COERCED,
+    DISCARDED,
+    Dataset,
+    Element,
+    Fault,
+    Instance,
+    Limits,
+    PixelElement,
+)
+from iryo.dicom.normalise import Normalised, normalise
 from iryo.dicom.parse import read
-from iryo.dicom.pixels import PixelDescription, PixelKind
-from iryo.dicom.pixels_describe import describe_pixels
-from iryo.dicom.stored import StoredFrame, decode_stored, store_frames, stored_syntax
-from iryo.dicom.syntaxes import stored_content_type
 
 __all__ = [
+    "COERCED",
+    "DISCARDED",
+    "IDENTITY",
+    "BulkValue",
     "Dataset",
     "Element",
     "Fault",
+    "Header",
     "Instance",
+    "Level",
     "Limits",
-    "PixelDescription",
+    "Normalised",
     "PixelElement",
-    "PixelKind",
-    "StoredFrame",
-    "decode",
-    "decode_stored",
-    "describe_pixels",
+    "content_digest",
+    "identity",
+    "level_of",
+    "normalise",
+    "pack_header",
     "read",
-    "source_frames",
-    "store_frames",
-    "stored_content_type",
-    "stored_syntax",
+    "to_dicom_json",
+    "unpack_header",
 ]

@@ -78,12 +78,13 @@ def implicit(*, big_endian: bool) -> dict[bytes, About]:
 
 
 @lru_cache(maxsize=16384)
-def explicit_other(header: bytes, *, big_endian: bool) -> About | None:
+def explicit_other(header: bytes, order: str) -> About | None:
     """As `explicit`, for what is not in PS3.6: private, repeating, or with another VR.
 
-    None when the header needs a careful look: a delimiter, UN, or no VR at all.
+    `order` is ``<`` or ``>``. None when the header needs a careful look: a delimiter, UN, or no VR
+    at all.
     """
-    tag = bytes_tag(header, big_endian=big_endian)
+    tag = bytes_tag(header, big_endian=order == ">")
     vr = header[4:6].decode("latin-1")
     if tag >> 16 == 0xFFFE or vr not in VRS or vr == "UN":
         return None
@@ -91,9 +92,9 @@ def explicit_other(header: bytes, *, big_endian: bool) -> About | None:
 
 
 @lru_cache(maxsize=16384)
-def implicit_other(header: bytes, *, big_endian: bool) -> About | None:
+def implicit_other(header: bytes, order: str) -> About | None:
     """As `implicit`, for what is not in PS3.6; None for a delimiter."""
-    tag = bytes_tag(header, big_endian=big_endian)
+    tag = bytes_tag(header, big_endian=order == ">")
     return None if tag >> 16 == 0xFFFE else bare(tag)
 
 
@@ -101,14 +102,16 @@ def implicit_other(header: bytes, *, big_endian: bool) -> About | None:
 def about(tag: int, vr: str, vague: str = "") -> About:
     """What is known of `tag` when its VR is `vr`."""
     _, vm, keyword = lookup(tag) or ("UN", "1", "")
-    special = bool(vague) or vr == "SQ" or tag == 0x00080005 or tag in PIXEL_TAGS
+    if vague or tag == 0x00080005 or tag in PIXEL_TAGS:
+        shape = 3
+    else:
+        shape = 2 if vr == "SQ" else int(vr in WIDE)
     return About(
         tag,
         vr,
         key=keyword if tag in _tags() else "",
         many=vm != "1",
-        wide=vr in WIDE,
-        special=special or _is_creator(tag),
+        shape=shape,
         vague=vague,
     )
 

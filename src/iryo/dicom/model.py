@@ -11,12 +11,13 @@ for: `dataset.get(0x00280010)`, `for element in dataset`.
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import IntEnum
 from mmap import mmap
 from typing import Final, TypeAlias
 
 from iryo.dicom.charset import Charset
 
-Buffer: TypeAlias = bytes | bytearray | memoryview | mmap
+Buffer: TypeAlias = bytes | memoryview | mmap
 
 # Warning reasons of PS3.7 C.4 and PS3.4 GG.4.2, as AWS HealthImaging reports them.
 COERCED: Final = 0xB000
@@ -38,7 +39,7 @@ class Limits:
 
     depth: int = 64
     elements: int = 2_000_000
-    inflated: int = 2 << 30
+    inflated: int = 1 << 29
     frames: int = 1_000_000
     frame_bytes: int = 2 << 30
 
@@ -60,6 +61,45 @@ class Fault:
     message: str
 
 
+class Kind(IntEnum):
+    """How the value of a VR is read (PS3.5 6.2)."""
+
+    NAME = 0  # ASCII, several values
+    UID = 1
+    TEXT = 2  # by Specific Character Set, several values
+    DECIMAL = 3
+    NUMBER = 4  # binary
+    SEQUENCE = 5
+    INTEGER = 6
+    PERSON = 7
+    LONG = 8  # by Specific Character Set, one value
+    BINARY = 9
+    TITLE = 10
+    TAG = 11
+    URI = 12
+
+
+KINDS: Final[dict[str, Kind]] = {
+    **dict.fromkeys(("AS", "CS", "DA", "DT", "TM"), Kind.NAME),
+    "UI": Kind.UID,
+    **dict.fromkeys(("LO", "SH", "UC"), Kind.TEXT),
+    "DS": Kind.DECIMAL,
+    **dict.fromkeys(("FD", "FL", "SL", "SS", "SV", "UL", "US", "UV"), Kind.NUMBER),
+    "SQ": Kind.SEQUENCE,
+    "IS": Kind.INTEGER,
+    "PN": Kind.PERSON,
+    **dict.fromkeys(("LT", "ST", "UT"), Kind.LONG),
+    **dict.fromkeys(("OB", "OD", "OF", "OL", "OV", "OW", "UN"), Kind.BINARY),
+    "AE": Kind.TITLE,
+    "AT": Kind.TAG,
+    "UR": Kind.URI,
+}
+# The struct letter of each binary number.
+FORMS: Final = {
+    "FD": "d", "FL": "f", "SL": "i", "SS": "h", "SV": "q", "UL": "I", "US": "H", "UV": "Q",
+}  # fmt: skip
+
+
 class About:
     """What the dictionary knows of a tag with a VR; one shared object for all such elements.
 
@@ -68,14 +108,15 @@ class About:
         vr: the VR that the value has: two letters, never an ambiguous one.
         hex: the tag as 8 upper-case hex digits, the key of PS3.18 Annex F.
         key: the PS3.6 keyword, or `hex` for private, unknown and repeating-group tags.
+        kind: how the value is read.
         many: whether PS3.6 lets the attribute have more than one value.
-        wide: whether the length has 32 bits in explicit VR.
-        special: whether the reader must do more than note where the value stands.
+        shape: what the reader does with it: 0 nothing but note where the value stands; 1 the same,
+            and in explicit VR the length has 32 bits; 2 it is a sequence; 3 look carefully.
         vague: what must still be found out from the rest of the data set: "" for nothing, an
             ambiguous VR of PS3.6 ("US or SS"), or "private" (from the private creator).
     """
 
-    __slots__ = ("hex", "key", "many", "special", "tag", "vague", "vr", "wide")
+    __slots__ = ("hex", "key", "kind", "many", "shape", "tag", "vague", "vr")
 
     def __init__(
         self,
@@ -84,17 +125,16 @@ class About:
         *,
         key: str,
         many: bool,
-        wide: bool,
-        special: bool,
+        shape: int,
         vague: str = "",
     ) -> None:
         self.tag = tag
         self.vr = vr
         self.hex = f"{tag:08X}"
         self.key = key or self.hex
+        self.kind = KINDS[vr]
         self.many = many
-        self.wide = wide
-        self.special = special
+        self.shape = shape
         self.vague = vague
 
     def __repr__(self) -> str:
@@ -144,12 +184,19 @@ class Dataset:
         charset: how text in this data set is decoded: its own Specific Character Set or the
             one around it.
         implicit: whether VRs are left out.
+        creators: the reader's note of the private creators met so far, and in how many rows.
     """
 
-    __slots__ = ("_index", "at", "charset", "implicit", "rows", "start", "stop")
+    __slots__ = ("_index", "at", "charset", "creators", "implicit", "rows", "start", "stop")
 
     def __init__(
-        self, rows: list[Row], at: int, start: int, stop: int, charset: Charset, *, implicit: bool
+        self,
+        rows: list[Row],
+        at: int,
+        start: int,
+        stop: int,
+        charset: Charset,
+        implicit: bool,  # noqa: FBT001  made once per item: positions are cheaper
     ) -> None:
         self.rows = rows
         self.at = at
@@ -157,6 +204,7 @@ class Dataset:
         self.stop = stop
         self.charset = charset
         self.implicit = implicit
+        self.creators: tuple[dict[int, str], int] | None = None
         self._index: dict[int, Row] | None = None
 
     def row(self, tag: int) -> Row | None:
@@ -271,20 +319,33 @@ class Instance:
             return None
         about, _, start, stop, _ = row
         raw = bytes(self.data[start:stop])
-        form = _INTEGERS.get(about.vr)
+        form = FORMS.get(about.vr)
         if form is not None:
-            size = struct.calcsize(form)
-            if len(raw) < size:
+            number = struct.Struct((">" if self.big_endian else "<") + form)
+            if len(raw) < number.size:
                 return None
-            order = ">" if self.big_endian else "<"
-            return int(struct.unpack(order + form, raw[:size])[0])
+            return int(number.unpack(raw[: number.size])[0])
         try:
             return int(raw.split(b"\\", 1)[0].strip(b" \0"))
         except ValueError:
             return None
 
 
-_INTEGERS: Final = {"US": "H", "SS": "h", "UL": "L", "SL": "l", "UV": "Q", "SV": "q"}
+class _Slices:
+    """A memoryview whose slices are bytes, as those of bytes and mmap are."""
+
+    __slots__ = ("_view",)
+
+    def __init__(self, view: memoryview) -> None:
+        self._view = view
+
+    def __getitem__(self, where: slice) -> bytes:
+        return bytes(self._view[where])
+
+
+def sliceable(data: Buffer) -> "bytes | mmap | _Slices":
+    """The buffer in a form whose slices have the methods of bytes."""
+    return _Slices(data) if isinstance(data, memoryview) else data
 
 
 def show_tag(tag: int) -> str:

@@ -1,0 +1,91 @@
+"""Where the pixel data stands (PS3.5 section 8, A.4): native, or in fragments with their tables."""
+
+import struct
+from typing import Final
+
+from iryo.dicom.model import Buffer, Dataset, PixelElement
+
+# In the order in which the standard lets an instance have one of them (PS3.3 C.7.6.3, C.7.6.24).
+_PIXELS: Final = (0x7FE00010, 0x7FE00009, 0x7FE00008)
+_EXTENDED_OFFSETS: Final = 0x7FE00001
+_EXTENDED_LENGTHS: Final = 0x7FE00002
+
+# JPEG start-of-frame markers -> transfer syntax (PS3.5 A.4.1, A.4.3).
+_JPEG: Final = {
+    0xC0: "1.2.840.10008.1.2.4.50",
+    0xC1: "1.2.840.10008.1.2.4.51",
+    0xC3: "1.2.840.10008.1.2.4.70",
+    0xF7: "1.2.840.10008.1.2.4.81",
+}
+
+
+def pixel_element(data: Buffer, elements: Dataset, *, big_endian: bool) -> PixelElement | None:
+    """The pixel data of a data set, or None."""
+    for tag in _PIXELS:
+        element = elements.get(tag)
+        if element is None:
+            continue
+        at, start, stop = element.at, element.start, element.stop
+        if bytes(data[start - 4 : start]) != b"\xff\xff\xff\xff":
+            return PixelElement(tag, element.vr, at, start, stop, stop)
+        order = ">" if big_endian else "<"
+        fragments = _fragments(data, start, stop, order)
+        basic: tuple[int, ...] = ()
+        if fragments:
+            offset, length = fragments.pop(0)
+            basic = struct.unpack_from(f"{order}{length // 4}I", data, offset)
+        return PixelElement(
+            tag,
+            element.vr,
+            at,
+            start,
+            stop,
+            stop + 8,
+            tuple(fragments),
+            basic,
+            _table(data, elements, _EXTENDED_OFFSETS, order),
+            _table(data, elements, _EXTENDED_LENGTHS, order),
+        )
+    return None
+
+
+def guess_syntax(data: Buffer, pixels: PixelElement | None) -> str | None:
+    """The transfer syntax that encapsulated pixel data shows by its first bytes, or None."""
+    if pixels is None or not pixels.fragments:
+        return None
+    offset, length = pixels.fragments[0]
+    head = bytes(data[offset : offset + min(length, 1 << 16)])
+    if head.startswith(b"\xff\x4f\xff\x51"):
+        # PS3.5 A.4.4: .91 may hold both, reversible or not. CAP (ff50) says part 15 (HTJ2K).
+        return "1.2.840.10008.1.2.4.203" if b"\xff\x50" in head[:128] else "1.2.840.10008.1.2.4.91"
+    if not head.startswith(b"\xff\xd8"):
+        segments = int.from_bytes(head[:4], "little")
+        # PS3.5 G.5: the header is 64 bytes: how many segments, then where they begin.
+        rle = 1 <= segments <= 15 and int.from_bytes(head[4:8], "little") == 64
+        return "1.2.840.10008.1.2.5" if rle else None
+    at = 2
+    while at + 4 <= len(head) and head[at] == 0xFF:
+        if head[at + 1] in _JPEG:
+            return _JPEG[head[at + 1]]
+        at += 2 + int.from_bytes(head[at + 2 : at + 4], "big")
+    return None
+
+
+def _fragments(data: Buffer, start: int, stop: int, order: str) -> list[tuple[int, int]]:
+    """(offset, length) of each item, the Basic Offset Table's too."""
+    unpack = struct.Struct(order + "I").unpack_from
+    found = []
+    pos = start
+    while pos + 8 <= stop:
+        # An item that lies ends where the pixel data ends.
+        length = min(unpack(data, pos + 4)[0], stop - pos - 8)
+        found.append((pos + 8, length))
+        pos += 8 + length
+    return found
+
+
+def _table(data: Buffer, elements: Dataset, tag: int, order: str) -> tuple[int, ...] | None:
+    element = elements.get(tag)
+    if element is None:
+        return None
+    return struct.unpack_from(f"{order}{element.length // 8}Q", data, element.start)
