@@ -152,7 +152,7 @@ class Session:
         """Run one command, keep the variables and folder that it leaves, give what it printed."""
         read, write = os.pipe()
         script = (
-            f"set -eo pipefail\n{command}\nenv -0 >&{write}; printf 'PWD=%s' \"$PWD\" >&{write}"
+            f"set -aeo pipefail\n{command}\nenv -0 >&{write}; printf 'PWD=%s' \"$PWD\" >&{write}"
         )
         ran = subprocess.run(
             ["bash", "-c", script],
