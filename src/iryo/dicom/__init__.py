@@ -1,5 +1,7 @@
 """The DICOM format: read, decode text, JSON, frames, write. It knows no server."""
 
+from iryo.dicom.codecs import decode, decoded_photometric
+from iryo.dicom.fragments import source_frames
 from iryo.dicom.header import Header, content_digest, pack_header, unpack_header
 from iryo.dicom.json import BulkValue, to_dicom_json
 from iryo.dicom.levels import IDENTITY, Level, identity, level_of
@@ -15,12 +17,20 @@ from iryo.dicom.model import (
 )
 from iryo.dicom.normalise import Normalised, normalise
 from iryo.dicom.parse import read
+from iryo.dicom.pixels import PixelDescription, PixelKind
+from iryo.dicom.pixels_describe import describe_pixels, describe_stored
+from iryo.dicom.render import Look, look, render, to_png
+from iryo.dicom.stored import StoredFrame, decode_stored, store_frames, stored_syntax
+from iryo.dicom.syntaxes import stored_content_type
+from iryo.dicom.write import write_instance
+from iryo.dicom.write_changes import Changes
 
 __all__ = [
     "COERCED",
     "DISCARDED",
     "IDENTITY",
     "BulkValue",
+    "Changes",
     "Dataset",
     "Element",
     "Fault",
@@ -28,14 +38,31 @@ __all__ = [
     "Instance",
     "Level",
     "Limits",
+    "Look",
     "Normalised",
+    "PixelDescription",
     "PixelElement",
+    "PixelKind",
+    "StoredFrame",
     "content_digest",
+    "decode",
+    "decode_stored",
+    "decoded_photometric",
+    "describe_pixels",
+    "describe_stored",
     "identity",
     "level_of",
+    "look",
     "normalise",
     "pack_header",
     "read",
+    "render",
+    "source_frames",
+    "store_frames",
+    "stored_content_type",
+    "stored_syntax",
     "to_dicom_json",
+    "to_png",
     "unpack_header",
+    "write_instance",
 ]

@@ -21,7 +21,6 @@ SIZE_MISMATCH = "SizeMismatch"
 # imagecodecs raises a class per codec, all of them RuntimeError or ValueError; numpy adds its own.
 _CODEC_FAULTS = (RuntimeError, ValueError, TypeError, OverflowError, MemoryError, IndexError)
 _JPEG_LOSSLESS_PROCESSES = (0xC3, 0xCB)
-_YBR = ("YBR_FULL", "YBR_FULL_422")
 
 
 def decode(frame: Frame, description: PixelDescription, index: int = 0) -> Samples:
@@ -79,6 +78,28 @@ def _refused(index: int, message: str) -> InvalidDicom:
 def _first_line(fault: BaseException) -> str:
     lines = str(fault).splitlines()
     return lines[0][:200] if lines else type(fault).__name__
+
+
+def decoded_photometric(frame: Frame, description: PixelDescription) -> str:
+    """Return the Photometric Interpretation of the samples that `decode` gives for a frame.
+
+    That of the header, but: JPEG 2000 gives RGB for RCT and ICT, a JPEG with an Adobe marker or
+    with components named R, G and B gives RGB, one with a JFIF marker is YBR; decoding undoes
+    sub-sampling.
+    """
+    photometric = description.photometric
+    if description.samples != 3:
+        return photometric
+    if syntax(description.transfer_syntax).codec is Codec.JPEG:
+        header = codecs_header.jpeg_header(frame)
+        if header.process not in _JPEG_LOSSLESS_PROCESSES:
+            if header.adobe is not None or header.component_ids in (b"RGB", b"rgb"):
+                return "RGB"
+            if header.jfif and not photometric.startswith("YBR"):
+                return "YBR_FULL"
+    if photometric in ("YBR_RCT", "YBR_ICT"):
+        return "RGB"
+    return "YBR_FULL" if photometric == "YBR_FULL_422" else photometric
 
 
 def _bytes(frame: Frame) -> bytes:

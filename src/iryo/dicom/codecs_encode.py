@@ -21,13 +21,15 @@ from iryo.dicom.syntaxes import (
     JPEG_LS,
     JPEG_XL_LOSSLESS,
     RLE,
+    Codec,
+    syntax,
 )
 
 _BASE: Final = 64  # the largest side of the smallest resolution, PS3.5 10.18
 _LEVELS: Final = 5
 _JPEG_SIDE: Final = 65500  # libjpeg's JPEG_MAX_DIMENSION
 _RLE_SEGMENTS: Final = 15
-_TRANSFORMED: Final = ("RGB", "YBR_RCT", "YBR_ICT")
+_TRANSFORMED: Final = ("YBR_RCT", "YBR_ICT")
 
 
 def levels(description: PixelDescription) -> int:
@@ -36,8 +38,21 @@ def levels(description: PixelDescription) -> int:
     return max(_LEVELS, ((side + _BASE - 1) // _BASE - 1).bit_length())
 
 
-def is_rgb(description: PixelDescription) -> bool:
-    """Whether decoded samples are red, green and blue, so that RCT is worth doing."""
+def coded_photometric(description: PixelDescription, transfer_syntax: str) -> str:
+    """Return the Photometric Interpretation of decoded samples once coded in a transfer syntax.
+
+    Red, green and blue go through RCT in JPEG 2000 (PS3.5 8.2.4); what was sub-sampled is so no
+    more, since decoding undoes it.
+    """
+    photometric = description.photometric
+    wavelet = syntax(transfer_syntax).codec in (Codec.JPEG_2000, Codec.HTJ2K)
+    if photometric in ("RGB", *_TRANSFORMED) and description.samples == 3:
+        return "YBR_RCT" if wavelet else "RGB"
+    return "YBR_FULL" if photometric == "YBR_FULL_422" else photometric
+
+
+def _is_transformed(description: PixelDescription) -> bool:
+    """Whether the header says that red, green and blue go through a component transform."""
     return description.samples == 3 and description.photometric in _TRANSFORMED
 
 
@@ -62,7 +77,7 @@ def htj2k(array: Samples, description: PixelDescription, bits: int) -> bytes:
 
     Args:
         array: ``(rows, columns[, samples])`` of 8- or 16-bit integers, C order.
-        description: of the instance.
+        description: of what is coded: samples go through RCT where it says YBR_RCT.
         bits: of the codestream, see `precision`.
     """
     allocated = description.bits_allocated
@@ -73,7 +88,7 @@ def htj2k(array: Samples, description: PixelDescription, bits: int) -> bytes:
         array = np.subtract(array.view(np.int16), np.int16(1 << (bits - 1)))
     coded = imagecodecs.htj2k_encode(
         array,
-        rgb=is_rgb(description),
+        rgb=_is_transformed(description),
         resolutions=levels(description),
         reversible=True,
         tlm=True,
@@ -103,7 +118,7 @@ def jpeg_2000(array: Samples, description: PixelDescription, bits: int) -> bytes
             bitspersample=bits,
             resolutions=levels(description) + 1,
             reversible=True,
-            mct=is_rgb(description),
+            mct=_is_transformed(description),
             numthreads=1,
         )
     )
@@ -177,6 +192,8 @@ def can_encode(transfer_syntax: str, description: PixelDescription) -> bool:
         width = max(1, description.bits_allocated // 8)
         whole = description.kind in (PixelKind.INTEGER, PixelKind.BIT)
         return whole and description.samples * width <= _RLE_SEGMENTS
+    if description.kind is PixelKind.BIT:
+        return transfer_syntax == JPEG_2000_LOSSLESS
     side = max(description.rows, description.columns)
     return (
         description.kind is PixelKind.INTEGER

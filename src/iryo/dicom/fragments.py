@@ -278,6 +278,12 @@ class _Native(_Frames):
         bits = np.unpackbits(packed, bitorder="little")[first % 8 : first % 8 + self.bits]
         return np.packbits(bits, bitorder="little").tobytes()
 
+    def tail(self, length: int) -> bytes:
+        """The last bytes of the value, in the order of samples."""
+        stop = len(self.view)
+        start = stop - length
+        return self._swapped(start, stop) if self.swapped else bytes(self.view[start:stop])
+
     def _swapped(self, start: int, end: int) -> bytes:
         low, high = start & ~1, (end + 1) & ~1
         words = bytes(self.view[low:high])
@@ -307,6 +313,14 @@ def source_frames(
     row = syntax(description.transfer_syntax)
     table = locate(instance, description.declared_frames, row.codec, rle_segments(description))
     return _Encapsulated(instance.data, pixels, table)
+
+
+def native_tail(instance: Instance, description: PixelDescription) -> bytes:
+    """Return the bytes after the last frame of a native value, its padding among them."""
+    pixels = instance.pixels
+    if pixels is None or pixels.fragments is not None or not description.tail:
+        return b""
+    return _Native(instance.data, pixels, description).tail(description.tail)
 
 
 def rle_segments(description: PixelDescription) -> int:

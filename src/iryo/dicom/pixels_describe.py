@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Final
 
 from iryo.dicom.fragments import FRAME_NUMBER, locate, rle_segments
+from iryo.dicom.header import Header
 from iryo.dicom.model import COERCED, Fault, Instance, PixelElement
 from iryo.dicom.pixels import PixelDescription, PixelKind
 from iryo.dicom.syntaxes import Codec, syntax
@@ -173,6 +174,26 @@ def _bounded(
     if not low <= found <= high:
         raise _fault(f"found {found}, expected {low} to {high}", tag)
     return found
+
+
+def describe_stored(header: Header) -> PixelDescription | None:
+    """Return the description of an instance from its packed header alone.
+
+    The same as `describe_pixels` gave for the file, but that for pixel data in fragments `frames`
+    is what Number of Frames says.
+    """
+    if header.pixel_length is None:
+        return None
+    for tag in (PIXELS, DOUBLE_PIXELS, FLOAT_PIXELS):
+        element = header.instance.elements.get(tag)
+        if element is not None:
+            described = describe_header(header.instance, tag=tag, vr=element.vr)
+            if syntax(header.transfer_syntax).encapsulated:
+                return described
+            start = element.start
+            stop = start + header.pixel_length
+            return _count_native(PixelElement(tag, element.vr, 0, start, stop, stop), described)
+    return None
 
 
 def _count_native(pixels: PixelElement, described: PixelDescription) -> PixelDescription:

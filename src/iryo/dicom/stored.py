@@ -15,9 +15,8 @@ from typing import Any, Final, cast
 import imagecodecs
 import numpy as np
 
-from iryo.dicom import codecs, codecs_header, pixels_native, stored_residue
-from iryo.dicom.codecs_encode import htj2k, jpeg_2000, precision
-from iryo.dicom.fragments import TRANSCODING, source_frames
+from iryo.dicom import codecs, codecs_encode, codecs_header, pixels_native, stored_residue
+from iryo.dicom.fragments import TRANSCODING, native_tail, source_frames
 from iryo.dicom.model import Fault, Instance
 from iryo.dicom.pixels import Frame, PixelDescription, PixelKind, Samples
 from iryo.dicom.syntaxes import (
@@ -118,17 +117,21 @@ class _Storing:
         self.target = target
         self.sources = source_frames(instance, description)
         self.faults = description.faults
+        self.coded = replace(
+            description, photometric=codecs_encode.coded_photometric(description, target)
+        )
 
     def notes(self) -> list[bytes]:
         """What belongs to the instance and to no frame."""
         found: list[bytes] = []
-        described, pixels = self.description, self.instance.pixels
+        described = self.description
+        if described.photometric == "YBR_FULL_422" and not described.subsampled:
+            found.append(stored_residue.of_full_chrominance())
         if described.frames != described.declared_frames:
             found.append(stored_residue.of_frames(described.frames))
-        if pixels is not None and described.tail:
-            tail = bytes(self.instance.data[pixels.stop - described.tail : pixels.stop])
-            if tail != b"\x00":
-                found.append(stored_residue.of_tail(tail))
+        tail = native_tail(self.instance, described)
+        if tail and tail != b"\x00":
+            found.append(stored_residue.of_tail(tail))
         return found
 
     def __iter__(self) -> Iterator[StoredFrame]:
@@ -233,9 +236,11 @@ class _Storing:
             kept = pixels_native.canonical(raw, described)
             residue = stored_residue.of_samples(raw, kept, described, number)
             low, high = int(kept.min()), int(kept.max())
-        encoder = htj2k if self.target == HTJ2K_LOSSLESS_RPCL else jpeg_2000
+        bits = codecs_encode.precision(described, low, high)
+        htj2k = self.target == HTJ2K_LOSSLESS_RPCL
+        encoder = codecs_encode.htj2k if htj2k else codecs_encode.jpeg_2000
         try:
-            data = encoder(kept, described, precision(described, low, high))
+            data = encoder(kept, self.coded, bits)
         except (RuntimeError, ValueError) as fault:
             message = f"frame {number + 1}: {type(fault).__name__} on encoding"
             raise InvalidDicom(message, where="(7FE0,0010)", reason="Decode") from fault

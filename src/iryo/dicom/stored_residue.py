@@ -25,6 +25,7 @@ class _Kind(IntEnum):
     UNSPREAD = 2  # signs are not spread over the bits above Bits Stored
     TAIL = 3  # bytes after the last frame
     FRAMES = 4  # frames that are there, where Number of Frames says otherwise
+    FULL = 5  # chrominance is not sub-sampled, although the header says so
 
 
 @dataclass(slots=True)
@@ -36,12 +37,14 @@ class Residue:
         unspread: numbers of the frames with signs that are not spread.
         tail: bytes after the last frame.
         frames: frames that are there; None where Number of Frames is right.
+        full: whether chrominance is not sub-sampled, although the header says so.
     """
 
     bits: dict[int, bytes] = field(default_factory=dict)
     unspread: set[int] = field(default_factory=set)
     tail: bytes = b""
     frames: int | None = None
+    full: bool = False
 
 
 def _record(kind: _Kind, number: int, payload: bytes = b"") -> bytes:
@@ -71,6 +74,11 @@ def of_frames(count: int) -> bytes:
     return _record(_Kind.FRAMES, count)
 
 
+def of_full_chrominance() -> bytes:
+    """Return the record of chrominance that is there for every pixel of a YBR_FULL_422 image."""
+    return _record(_Kind.FULL, 0)
+
+
 def read_residue(data: bytes) -> Residue:
     """Read joined records; `Damaged` when they are not what was stored."""
     residue = Residue()
@@ -95,6 +103,8 @@ def _take(residue: Residue, kind: _Kind, number: int, payload: bytes) -> None:
         residue.unspread.add(number)
     elif kind is _Kind.TAIL:
         residue.tail = zlib.decompress(payload)
+    elif kind is _Kind.FULL:
+        residue.full = True
     else:
         residue.frames = number
 
