@@ -325,12 +325,9 @@ def _canonical_query(pairs: list[tuple[str, str]]) -> str:
 
 
 def _canonical_path(path: str, *, s3: bool) -> str:
-    """S3 encodes a path once and keeps its dots and slashes; others normalise, and encode twice."""
-    if _PLAIN_PATH.fullmatch(path):
+    """S3 takes a path as it is sent; others normalise it, and encode it once more."""
+    if s3 or _PLAIN_PATH.fullmatch(path):
         return path
-    raw = path.encode("latin-1")
-    if s3:
-        return quote(unquote_to_bytes(raw), safe="/~")
     kept: list[str] = []
     for part in path.split("/"):
         if part == "..":
