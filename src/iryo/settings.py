@@ -6,6 +6,7 @@ default. This is the only module that knows the environment.
 
 import difflib
 import ipaddress
+import os
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
@@ -16,7 +17,7 @@ from urllib.parse import urlsplit
 
 from iryo.errors import InvalidInput
 
-__all__ = ["SETTINGS", "Loaded", "Setting", "Settings", "load"]
+__all__ = ["SETTINGS", "Loaded", "Setting", "Settings", "environment", "load"]
 
 FILE_NAME: Final = "iryo.toml"
 PREFIX: Final = "IRYO_"
@@ -270,6 +271,11 @@ class Loaded:
     def rows(self) -> list[tuple[str, str, str]]:
         """Name, value as one would write it, source; a password in a URL is masked."""
         return [(n, _show(getattr(self.settings, n)), self.sources[n]) for n in _NAMES]
+
+
+def environment() -> Mapping[str, str]:
+    """The environment of this process, to give to `load` or to a process that is started."""
+    return os.environ
 
 
 def load(flags: Mapping[str, object], environ: Mapping[str, str], file: Path | None) -> Loaded:
