@@ -1,0 +1,161 @@
+"""Give instances back as DICOM files (PS3.10), with the metadata edits of a version applied.
+
+What an edit changed is found by comparing two things that were both stored: what the instance said
+when it came, which lies in its pack, and what the version's document says of it. Where the two
+agree, every byte but the pixels comes back as it came.
+"""
+
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+from pydicom.datadict import tag_for_keyword
+from sqlalchemy import Row, select
+
+from iryo.dicom.write import write_instance
+from iryo.dicom.write_changes import Changes
+from iryo.errors import Damaged, NotFound
+from iryo.imaging.documents import Document, decode, effective, instances_of, series_of
+from iryo.imaging.service.places import KnownInstance
+from iryo.imaging.service.read import image_set, metadata
+from iryo.imaging.service.room import Room
+from iryo.imaging.service.sets import members
+from iryo.imaging.store import instances
+
+__all__ = ["SYNTAXES", "ExportedInstance", "changes", "export", "in_order"]
+
+# What can be asked for -> transfer syntax; None: the one that the instance came in, where that
+# is lossless, else the one that it is stored in.
+SYNTAXES: Final = {
+    "original": None,
+    "explicit": "1.2.840.10008.1.2.1",
+    "htj2k": "1.2.840.10008.1.2.4.202",
+}
+_LAST: Final = 1 << 62
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedInstance:
+    """One instance to be written: `pieces` are the bytes of its file, made as they are read."""
+
+    series_uid: str
+    sop_instance_uid: str
+    pieces: Iterator[bytes]
+
+
+def in_order(document: Document) -> list[str]:
+    """SOP Instance UIDs as people count them: by Instance Number, then by UID."""
+
+    def place(uid: str) -> tuple[int, list[int], str]:
+        number = instances_of(document)[uid]["DICOM"].get("InstanceNumber")
+        text = str(number[0] if isinstance(number, list) and number else number).strip()
+        parts = [int(part) for part in uid.split(".") if part.isdecimal()]
+        return (int(text) if text.lstrip("+-").isdecimal() else _LAST, parts, uid)
+
+    return sorted(instances_of(document), key=place)
+
+
+def export(
+    room: Room,
+    datastore_id: str,
+    image_set_id: str,
+    *,
+    target: str | None = None,
+    number: int | None = None,
+) -> Iterator[ExportedInstance]:
+    """All instances of a version of an image set, one after the other, in order.
+
+    Args:
+        room: the room.
+        datastore_id: the data store.
+        image_set_id: the image set.
+        target: a transfer syntax of SYNTAXES.
+        number: the version; the latest if None.
+
+    Raises:
+        NotFound: no such image set or version.
+        Damaged: something stored is not what was stored.
+    """
+    _, version = image_set(room, datastore_id, image_set_id, number)
+    document = decode(metadata(room, datastore_id, image_set_id, version.number))
+    with room.database.read() as connection:
+        held = members(connection, image_set_id, version.number)
+    series_uid, _ = series_of(document)
+    for uid in in_order(document):
+        if uid not in held:
+            raise Damaged(f"image set {image_set_id} has no stored instance for one of its own")
+        row = _row(room, held[uid])
+        pieces = _pieces(room, row, effective(document, uid), target)
+        yield ExportedInstance(series_uid, uid, pieces)
+
+
+def _row(room: Room, key: str) -> Row[Any]:
+    with room.database.read() as connection:
+        row = connection.execute(select(instances).where(instances.c.key == key)).one_or_none()
+    if row is None:
+        raise NotFound(f"no stored instance {key}")
+    return row
+
+
+def _pieces(
+    room: Room, row: Row[Any], wanted: dict[str, Any], target: str | None
+) -> Iterator[bytes]:
+    header = room.objects.get_range(row.pack, row.header_offset, row.header_length)
+    yield from write_instance(
+        header,
+        _frames(room, row),
+        stored_syntax=row.stored_syntax,
+        target=target,
+        changes=changes(_as_it_came(room, row), wanted),
+        residue=b"".join(
+            room.objects.get_range(row.pack, offset, length)
+            for _, offset, length in row.residues or ()
+        ),
+    )
+
+
+def _frames(room: Room, row: Row[Any]) -> Iterator[bytes]:
+    known = KnownInstance(row.pack, row.stored_syntax or "", bytes(row.frames))
+    for index in range(row.frame_count):
+        place = known.frame(index)
+        if place is None:
+            raise Damaged(f"stored instance {row.key} has fewer frames than it says")
+        yield room.objects.get_range(place.pack, place.offset, place.length)
+
+
+def _as_it_came(room: Room, row: Row[Any]) -> dict[str, Any]:
+    """All attributes of the instance as it was imported, whatever their level."""
+    packed = room.objects.get_range(row.pack, row.document_offset, row.document_length)
+    try:
+        document = orjson.loads(zlib.decompress(packed))
+    except (zlib.error, orjson.JSONDecodeError) as error:
+        raise Damaged(f"the document of stored instance {row.key} cannot be read") from error
+    return {
+        **document["Patient"],
+        **document["Study"],
+        **document["Series"],
+        **document["Instance"]["DICOM"],
+    }
+
+
+def changes(came: dict[str, Any], wanted: dict[str, Any]) -> Changes | None:
+    """What must be set and removed so that `came` says what `wanted` does; None: nothing.
+
+    Group 2 is the writer's own: it follows from the data set.
+    """
+    updated = {
+        keyword: value
+        for keyword, value in wanted.items()
+        if (keyword not in came or came[keyword] != value) and not _in_group_2(keyword)
+    }
+    removed = [k for k in came if k not in wanted and not _in_group_2(k)]
+    return Changes(updated, removed) if updated or removed else None
+
+
+def _in_group_2(keyword: str) -> bool:
+    tag = tag_for_keyword(keyword)
+    if tag is None:
+        return keyword.startswith("0002") and len(keyword) == 8
+    return tag >> 16 == 2
