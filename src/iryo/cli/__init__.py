@@ -1,0 +1,152 @@
+"""The program `iryo`. It reads the command line, calls one use case and shows what came of it.
+
+Modules of the house are imported by the commands that need them, so that help and completion come
+at once.
+"""
+
+import inspect
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+from typer.core import TyperGroup
+
+from iryo import __version__
+from iryo.cli import access, call, setup
+from iryo.cli.shell import INTERRUPTED, Shell, exit_code
+from iryo.errors import IryoError
+from iryo.imaging.cli import add_commands as add_imaging
+from iryo.settings import SETTINGS, Setting
+
+__all__ = ["app", "main"]
+
+_PANEL: Final = "Settings (each also as IRYO_NAME in the environment, or in iryo.toml)"
+
+
+class _Commands(TyperGroup):
+    """The commands; a failure on purpose becomes one line and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was typed."""
+        try:
+            return super().invoke(ctx)
+        except IryoError as error:
+            (ctx.obj or Shell()).complain(error)
+            raise typer.Exit(exit_code(error)) from error
+
+
+def _option(setting: Setting) -> inspect.Parameter:
+    """A setting as an option of the program."""
+    boolean = setting.type == "boolean"
+    default = (setting.default or "").format(home="HOME", home_url="file://HOME")
+    names = [f"{setting.flag}/--no-{setting.flag[2:]}"] if boolean else [setting.flag]
+    option = typer.Option(
+        *names,
+        help=f"{setting.help} [{default}]" if default else setting.help,
+        show_default=False,
+        metavar=None if boolean else setting.type.upper(),
+        rich_help_panel=_PANEL,
+    )
+    kind: Any = bool | None if boolean else str | None
+    return inspect.Parameter(
+        setting.name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=None,
+        annotation=Annotated[kind, option],
+    )
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        sys.stdout.write(f"iryo {__version__}\n")
+        raise typer.Exit
+
+
+def _configure(
+    context: typer.Context,
+    *,
+    config: Path | None,
+    json: bool,
+    version: bool,  # noqa: ARG001 - its callback acts
+    **flags: Any,
+) -> None:
+    """A self-hosted store for medical images: DICOM in, image sets out, for boto3 and for people.
+
+    Begin with `iryo init`, then `iryo import FOLDER`, `iryo search NAME`, `iryo serve`.
+    """
+    context.obj = Shell(flags, config)
+    context.obj.json = json
+    context.call_on_close(context.obj.close)
+
+
+# The settings are a table, and the options of the program are made from it: none can be forgotten.
+_configure.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+    [
+        inspect.Parameter(
+            "context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context
+        ),
+        *(
+            inspect.Parameter(
+                name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind
+            )
+            for name, default, kind in (
+                (
+                    "config",
+                    None,
+                    Annotated[
+                        Path | None,
+                        typer.Option("--config", metavar="FILE", help="A TOML file with settings."),
+                    ],
+                ),
+                (
+                    "json",
+                    False,
+                    Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")],
+                ),
+                (
+                    "version",
+                    False,
+                    Annotated[
+                        bool,
+                        typer.Option(
+                            "--version",
+                            help="Print the version.",
+                            callback=_show_version,
+                            is_eager=True,
+                        ),
+                    ],
+                ),
+            )
+        ),
+        *map(_option, SETTINGS),
+    ]
+)
+
+
+def _build() -> typer.Typer:
+    program = typer.Typer(
+        name="iryo",
+        cls=_Commands,
+        callback=_configure,
+        no_args_is_help=True,
+        # A traceback with the values of variables would show patient data.
+        pretty_exceptions_enable=False,
+        rich_markup_mode="markdown",
+    )
+    setup.add_commands(program)
+    add_imaging(program)
+    call.add_commands(program)
+    access.add_commands(program)
+    return program
+
+
+app: Final = _build()
+
+
+def main() -> None:
+    """The entry point of the program `iryo`."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)

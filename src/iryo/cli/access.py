@@ -1,0 +1,283 @@
+"""Commands of the house's keeper: keys and audit."""
+
+import time
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from iryo.cli.setup import CREDENTIALS
+from iryo.cli.shell import Shell
+from iryo.errors import InvalidInput, NotFound
+from iryo.imaging.cli.terminal import DatastoreOption, JsonOption
+
+if TYPE_CHECKING:
+    from iryo.access import AuditEvent, Key
+
+__all__ = ["add_commands"]
+
+EVERYWHERE: Final = "*"
+ROLES: Final = ("reader", "writer", "admin")
+_FOLLOW_SECONDS: Final = 1.0
+_LATEST: Final = timedelta(seconds=10)
+
+KeyArgument = Annotated[
+    str, typer.Argument(metavar="KEY", help="The id of the key, its beginning, or its name.")
+]
+RoleOption = Annotated[
+    str, typer.Option("--role", "-r", metavar="|".join(ROLES), help="What the key may do.")
+]
+
+
+def add_commands(program: typer.Typer) -> None:
+    """Add the commands of this file."""
+    keys = typer.Typer(no_args_is_help=True, help="Access keys: who may do what.")
+    for name, command in (
+        ("create", create),
+        ("list", list_keys),
+        ("grant", grant),
+        ("revoke", revoke),
+        ("disable", disable),
+        ("delete", delete),
+    ):
+        keys.command(name)(command)
+    program.add_typer(keys, name="keys")
+    program.command("audit")(audit)
+
+
+def _shell(context: typer.Context, *, json: bool = False) -> Shell:
+    shell: Shell = context.obj
+    shell.json = shell.json or json
+    return shell
+
+
+def _role(text: str) -> Any:
+    from iryo.access import Role
+
+    if text not in ROLES:
+        raise InvalidInput(f"no role {text!r}; there are: {', '.join(ROLES)}")
+    return Role(text)
+
+
+def _scope(shell: Shell, datastore: str | None) -> str:
+    from iryo.imaging.service.lookup import find_datastore
+
+    return EVERYWHERE if datastore is None else find_datastore(shell.room, datastore).id
+
+
+def _key(shell: Shell, text: str) -> "Key":
+    known = shell.app.access.list_keys()
+    for matches in (
+        [one for one in known if one.id == text],
+        [one for one in known if one.name == text],
+        [one for one in known if len(text) > len("IRYO") and one.id.startswith(text)],
+    ):
+        if len(matches) == 1:
+            return matches[0]
+        if matches:
+            ids = ", ".join(one.id for one in matches)
+            raise InvalidInput(f"{text!r} means {len(matches)} keys: {ids}")
+    raise NotFound(f"no access key {text!r}; `iryo keys list` lists them")
+
+
+def create(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="Whose key it is, or what for.")],
+    *,
+    role: RoleOption = "reader",
+    datastore: DatastoreOption = None,
+    save: Annotated[
+        bool, typer.Option("--save", help="Write it to the credentials file that `iryo env` reads.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Make an access key. Its secret is shown once. Without --datastore it is for all of them."""
+    from iryo.cli.credentials import write_credentials
+
+    shell = _shell(context, json=json)
+    chosen, scope = _role(role), _scope(shell, datastore)
+    with shell.audited("cli:keys.create", scope=scope, resource=""):
+        key_id, secret = shell.app.access.create_key(name=name, role=chosen, scope=scope)
+    if save:
+        path = shell.settings.home / CREDENTIALS
+        write_credentials(path, key_id, secret, shell.settings.region)
+    if shell.json:
+        shell.emit({"accessKeyId": key_id, "secretAccessKey": secret, "role": role, "scope": scope})
+        return
+    shell.say(f"access key: {key_id}\nsecret:     {secret}")
+    shell.say("The secret is shown this once.")
+
+
+def list_keys(context: typer.Context, *, json: JsonOption = False) -> None:
+    """List the access keys and their roles; secrets are not shown."""
+    from iryo.imaging.service.lookup import active_datastores
+
+    shell = _shell(context, json=json)
+    found = shell.app.access.list_keys()
+    if shell.json:
+        for key in found:
+            shell.emit(
+                {
+                    "accessKeyId": key.id,
+                    "name": key.name,
+                    "createdAt": key.created_at,
+                    "disabledAt": key.disabled_at,
+                    "grants": {scope: role.value for scope, role in key.grants.items()},
+                }
+            )
+        return
+    names = {one.id: one.name for one in active_datastores(shell.room)} | {EVERYWHERE: "all"}
+    rows = [
+        (
+            key.id,
+            key.name,
+            ", ".join(f"{role} of {names.get(scope, scope)}" for scope, role in key.grants.items()),
+            f"{key.created_at:%Y-%m-%d %H:%M}",
+            "disabled" if key.disabled_at else "valid",
+        )
+        for key in found
+    ]
+    shell.table(["Access key", "Name", "Roles", "Made (UTC)", "State"], rows)
+
+
+def grant(
+    context: typer.Context,
+    key: KeyArgument,
+    *,
+    role: RoleOption,
+    datastore: DatastoreOption = None,
+) -> None:
+    """Give a key a role, in one data store or in all; it replaces the role it has there."""
+    shell = _shell(context)
+    chosen, scope, found = _role(role), _scope(shell, datastore), _key(shell, key)
+    with shell.audited("cli:keys.grant", scope=scope, resource=found.id):
+        shell.app.access.grant(found.id, chosen, scope)
+
+
+def revoke(context: typer.Context, key: KeyArgument, *, datastore: DatastoreOption = None) -> None:
+    """Take a key's role away, in one data store or the role that it has for all."""
+    shell = _shell(context)
+    scope, found = _scope(shell, datastore), _key(shell, key)
+    with shell.audited("cli:keys.revoke", scope=scope, resource=found.id):
+        shell.app.access.revoke(found.id, scope)
+
+
+def disable(context: typer.Context, key: KeyArgument) -> None:
+    """Refuse a key from now on; the audit can still name it."""
+    shell = _shell(context)
+    found = _key(shell, key)
+    with shell.audited("cli:keys.disable", scope=EVERYWHERE, resource=found.id):
+        shell.app.access.disable(found.id)
+
+
+def delete(context: typer.Context, key: KeyArgument) -> None:
+    """Remove a key for good."""
+    shell = _shell(context)
+    found = _key(shell, key)
+    with shell.audited("cli:keys.delete", scope=EVERYWHERE, resource=found.id):
+        shell.app.access.delete(found.id)
+
+
+# ------------------------------------------------------------------------------------------ audit
+
+
+def audit(  # noqa: PLR0913 - one parameter per option
+    context: typer.Context,
+    *,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME", help="From then on: 2026-11-25, 2026-11-25T09:30, or 90m, 12h, 7d ago."
+        ),
+    ] = None,
+    until: Annotated[str | None, typer.Option(metavar="TIME", help="Before then.")] = None,
+    actor: Annotated[str | None, typer.Option(help="Only this access key, or cli:USER.")] = None,
+    action: Annotated[
+        str | None, typer.Option(help="Only this, such as medical-imaging:GetImageFrame.")
+    ] = None,
+    resource: Annotated[str | None, typer.Option(help="Only what was done to this id.")] = None,
+    datastore: DatastoreOption = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 100,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on with what is yet to come, until Ctrl-C.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Show who did what, when, from where, with what outcome; the newest last."""
+    shell = _shell(context, json=json)
+    shell.app.audit.start()  # spools of processes that died are taken in
+    shell.app.audit.flush()
+    filters: dict[str, Any] = {
+        "since": _instant(since),
+        "until": _instant(until),
+        "actor": actor,
+        "action": action,
+        "resource": resource,
+        "scope": None if datastore is None else _scope(shell, datastore),
+    }
+    newest = list(shell.app.audit.read(**filters, limit=limit))
+    newest.reverse()
+    for event in newest:
+        _print_event(shell, event)
+    if follow:
+        for event in _following(shell, filters, newest):
+            _print_event(shell, event)
+
+
+def _following(
+    shell: Shell, filters: dict[str, Any], shown: list["AuditEvent"]
+) -> Iterator["AuditEvent"]:
+    """Events that come later. Processes hand theirs in seconds late, so a while is read again."""
+    from datetime import UTC
+
+    begin = filters["since"] or datetime.now(UTC)
+    seen = {event.id: event.at for event in shown}
+    while True:
+        time.sleep(_FOLLOW_SECONDS)
+        horizon = max([begin, *(at - _LATEST for at in seen.values())])
+        seen = {number: at for number, at in seen.items() if at >= horizon}
+        for event in shell.app.audit.read(**{**filters, "since": horizon}, oldest_first=True):
+            if event.id not in seen:
+                seen[event.id] = event.at
+                yield event
+
+
+def _print_event(shell: Shell, event: "AuditEvent") -> None:
+    if shell.json:
+        shell.emit(
+            {
+                "at": event.at,
+                "actor": event.actor,
+                "action": event.action,
+                "resource": event.resource,
+                "scope": event.scope,
+                "source": event.source,
+                "outcome": event.outcome,
+                "requestId": event.request_id,
+                "detail": dict(event.detail),
+            }
+        )
+    else:
+        place = "/".join(part for part in (event.scope, event.resource) if part)
+        typer.echo(
+            f"{event.at:%Y-%m-%d %H:%M:%S}  {event.outcome:<8} {event.actor:<20} {event.action}"
+            f"  {place}  from {event.source}"
+        )
+
+
+def _instant(text: str | None) -> datetime | None:
+    from datetime import UTC
+
+    if text is None:
+        return None
+    units = {"m": "minutes", "h": "hours", "d": "days"}
+    if text[:-1].isdigit() and text[-1:] in units:
+        return datetime.now(UTC) - timedelta(**{units[text[-1]]: int(text[:-1])})
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise InvalidInput(
+            f"{text!r} is no time; expected 2026-11-25, 2026-11-25T09:30, or 90m, 12h, 7d for ago"
+        ) from None
+    return moment.astimezone(UTC)

@@ -1,0 +1,199 @@
+"""One run of the program: its flags, its consoles, and the installation, opened when needed."""
+
+import os
+import pwd
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from iryo.errors import (
+    AccessDenied,
+    Conflict,
+    InvalidInput,
+    IryoError,
+    NotAcceptable,
+    NotAuthenticated,
+    NotFound,
+)
+
+if TYPE_CHECKING:  # so that `iryo --help` need not load the house
+    from rich.console import Console
+
+    from iryo.access.caller import Caller
+    from iryo.app import App
+    from iryo.imaging.service.room import Room
+    from iryo.jobs import Job
+    from iryo.settings import Loaded, Settings
+
+__all__ = ["Shell", "exit_code"]
+
+FAILED: Final = 1
+REFUSED: Final = 2
+INTERRUPTED: Final = 130
+
+# Kind of failure -> exit code. 2: nothing was done, the words or the state of things do not allow
+# it; 1: it was tried.
+_EXIT_CODES: Final[Mapping[type[IryoError], int]] = {
+    InvalidInput: REFUSED,
+    NotFound: REFUSED,
+    AccessDenied: REFUSED,
+    NotAuthenticated: REFUSED,
+    NotAcceptable: REFUSED,
+    Conflict: REFUSED,
+    IryoError: FAILED,
+}
+_WIDE: Final = 200  # columns where the output is a file or a pipe
+
+
+def exit_code(error: IryoError) -> int:
+    """The exit code for a kind of failure."""
+    return next(_EXIT_CODES[kind] for kind in type(error).__mro__ if kind in _EXIT_CODES)
+
+
+class Shell:
+    """What all commands share; `ctx.obj` of Typer's contexts.
+
+    Args:
+        flags: settings given on the command line; None where not given.
+        config: the file given with --config.
+        json: print for machines.
+    """
+
+    def __init__(
+        self, flags: Mapping[str, object] | None = None, config: Path | None = None
+    ) -> None:
+        self.flags = dict(flags or {})
+        self.config = config
+        self.json = False
+        self._app: App | None = None
+
+    # ------------------------------------------------------------------------------ what is open
+
+    @cached_property
+    def loaded(self) -> "Loaded":
+        """The settings with their sources."""
+        from iryo.settings import environment, load
+
+        return load(self.flags, environment(), self.config)
+
+    @property
+    def settings(self) -> "Settings":
+        """The settings."""
+        return self.loaded.settings
+
+    @property
+    def app(self) -> "App":
+        """The installation, opened now if it is not yet.
+
+        Raises:
+            Unavailable: there is none.
+        """
+        if self._app is None:
+            from iryo.app import open_app
+
+            self._app = open_app(self.settings)
+        return self._app
+
+    @property
+    def room(self) -> "Room":
+        """The imaging room."""
+        return self.app.room
+
+    def close(self) -> None:
+        """Close what was opened; what the audit still holds is written."""
+        if self._app is not None:
+            self._app.close()
+            self._app = None
+
+    def run_job(self, job_id: str) -> "Job":
+        """Run a job, or follow it if another process does, until it has ended."""
+        return self.app.runner.run(job_id)
+
+    # ------------------------------------------------------------------------------- who is here
+
+    @property
+    def caller(self) -> "Caller":
+        """The user at the terminal, who may do all: the files are theirs."""
+        from iryo.access import EVERYWHERE, Principal, Role
+        from iryo.access.caller import Caller
+        from iryo.store.ids import new_id
+
+        actor = f"cli:{_user()}"
+        return Caller(
+            principal=Principal(actor, actor, {EVERYWHERE: Role.ADMIN}),
+            audit=self.app.audit,
+            source="local",
+            request_id=new_id(),
+        )
+
+    def audited(self, action: str, *, scope: str, resource: str) -> AbstractContextManager[None]:
+        """Run something and leave an audit row, whatever comes of it."""
+        return self.caller.audited(action, scope=scope, resource=resource)
+
+    # ------------------------------------------------------------------------------ what is said
+
+    @cached_property
+    def out(self) -> "Console":
+        """Where results go: standard output."""
+        return _console(stderr=False)
+
+    @cached_property
+    def err(self) -> "Console":
+        """Where progress and remarks go: standard error."""
+        return _console(stderr=True)
+
+    def emit(self, value: Any) -> None:
+        """Print one value as a line of JSON."""
+        import orjson
+
+        line = orjson.dumps(value, default=str, option=orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS)
+        sys.stdout.write(line.decode() + "\n")
+
+    def say(self, text: str) -> None:
+        """Print a line for people, markup included; nothing with --json."""
+        if not self.json:
+            self.out.print(text, highlight=False, soft_wrap=True)
+
+    def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Print rows under headings."""
+        from rich import box
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False)
+        for column in table.columns:
+            column.overflow = "fold"
+        for row in rows:
+            table.add_row(*(Text(cell) for cell in row))
+        self.out.print(table)
+
+    def complain(self, error: IryoError) -> None:
+        """Say in one line what went wrong."""
+        if self.json:
+            import orjson
+
+            told = {"error": {"kind": type(error).__name__, "message": error.message}}
+            sys.stderr.write(orjson.dumps(told).decode() + "\n")
+        else:
+            sys.stderr.write(f"iryo: {error.message}\n")
+
+
+def _console(*, stderr: bool) -> "Console":
+    from rich.console import Console
+
+    stream = sys.stderr if stderr else sys.stdout
+    # A pipe has no width; ids in a table must not be cut for want of one.
+    width = None if stream.isatty() else shutil.get_terminal_size((_WIDE, 50)).columns
+    return Console(stderr=stderr, width=width, highlight=False)
+
+
+def _user() -> str:
+    """The name of the user that this process runs as; not what the environment says."""
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())

@@ -1,0 +1,21 @@
+"""The door of the room at the terminal: import, search, show, frame, export, datastores."""
+
+import typer
+
+from iryo.imaging.cli.datastores import datastore_commands
+from iryo.imaging.cli.finding import search
+from iryo.imaging.cli.importing import import_files
+from iryo.imaging.cli.pixels import export, frame
+from iryo.imaging.cli.showing import show
+
+__all__ = ["add_commands"]
+
+
+def add_commands(program: typer.Typer) -> None:
+    """Add the commands of the room."""
+    program.command("import")(import_files)
+    program.command("search")(search)
+    program.command("show")(show)
+    program.command("frame")(frame)
+    program.command("export")(export)
+    program.add_typer(datastore_commands(), name="datastores")
