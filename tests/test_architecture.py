@@ -11,8 +11,6 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "src" / "iryo"
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -74,20 +72,16 @@ def test_layout_is_as_designed() -> None:
     assert {path.stem for path in SOURCE.glob("*.py")} <= TOP
 
 
-@pytest.mark.parametrize("path", python_files("src", "tests"), ids=relative)
-def test_names_say_what_is_inside(path: Path) -> None:
-    assert path.stem not in {"utils", "util", "helpers", "common", "misc"}
+def test_names_say_what_is_inside() -> None:
+    vague = {"utils", "util", "helpers", "common", "misc"}
+    assert not [relative(path) for path in python_files("src", "tests") if path.stem in vague]
 
 
-@pytest.mark.parametrize(
-    "path", [p for p in python_files("tests") if p.name.startswith("test_")], ids=relative
-)
-def test_tests_have_the_shape_of_the_code(path: Path) -> None:
+def test_tests_have_the_shape_of_the_code() -> None:
     """tests/imaging/test_store.py is about imaging/store.py; two folders are suites of others."""
-    folder = path.relative_to(ROOT / "tests").parent
-    if folder.parts[:1] in {("conformance",), ("browser",)}:
-        return
-    assert (SOURCE / folder).is_dir(), f"{relative(path)} is about a folder that is not there"
+    folders = {path.relative_to(ROOT / "tests").parent for path in python_files("tests")}
+    own = {folder for folder in folders if folder.parts[:1] not in {("conformance",), ("browser",)}}
+    assert not [folder for folder in own if not (SOURCE / folder).is_dir()]
 
 
 def test_files_can_be_read_in_one_sitting() -> None:
@@ -120,12 +114,17 @@ def environment_reads(tree: ast.AST) -> Iterator[int]:
 READS_ENVIRONMENT = {"src/iryo/settings.py"}
 
 
-@pytest.mark.parametrize("path", python_files("src"), ids=relative)
-def test_only_settings_reads_the_environment(path: Path) -> None:
-    text = path.read_text()
-    if relative(path) not in READS_ENVIRONMENT:
-        assert not list(environment_reads(ast.parse(text)))
-        assert "envvar=" not in text
+def test_only_settings_reads_the_environment() -> None:
+    wrong = [
+        f"{relative(path)}:{line}"
+        for path in python_files("src")
+        if relative(path) not in READS_ENVIRONMENT
+        for line in [
+            *environment_reads(ast.parse(path.read_text())),
+            *(n for n, text in enumerate(path.read_text().splitlines(), 1) if "envvar=" in text),
+        ]
+    ]
+    assert not wrong
 
 
 def is_constant(value: ast.expr) -> bool:
@@ -135,33 +134,40 @@ def is_constant(value: ast.expr) -> bool:
     )
 
 
-@pytest.mark.parametrize("path", python_files("src"), ids=relative)
-def test_no_mutable_module_globals(path: Path) -> None:
-    """A table at the top of a module is CAPITALS (mypy's Final or Mapping guards it) or private."""
-    tree = ast.parse(path.read_text())
+def mutable_globals(tree: ast.Module) -> Iterator[int]:
+    """Lines with a container at the top that is no constant by its name, and with `global`."""
     for node in tree.body:
         match node:
             case (
                 ast.Assign(targets=[ast.Name(id=name)], value=value)
                 | ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value)
             ):
-                if name == "__all__" or is_constant(value):
-                    continue
-                assert name.strip("_").isupper(), f"{relative(path)}:{node.lineno} {name}"
-    for inner in ast.walk(tree):
-        assert not isinstance(inner, ast.Global), f"{relative(path)}:{inner.lineno} global"
+                if name != "__all__" and not is_constant(value) and not name.strip("_").isupper():
+                    yield node.lineno
+    yield from (inner.lineno for inner in ast.walk(tree) if isinstance(inner, ast.Global))
 
 
-@pytest.mark.parametrize("path", python_files("src"), ids=relative)
-def test_one_colour_of_function(path: Path) -> None:
+def test_no_mutable_module_globals() -> None:
+    """A table at the top of a module is in CAPITALS, and mypy's Final or Mapping guards it."""
+    wrong = [
+        f"{relative(path)}:{line}"
+        for path in python_files("src")
+        for line in mutable_globals(ast.parse(path.read_text()))
+    ]
+    assert not wrong
+
+
+def test_one_colour_of_function() -> None:
     """`async` lives at the HTTP edge and in the workflow runner; services are plain functions."""
     asynchronous = {"src/iryo/server.py", "src/iryo/workflows/runner.py"}
-    if relative(path) in asynchronous:
-        return
-    for node in ast.walk(ast.parse(path.read_text())):
-        assert not isinstance(node, (ast.AsyncFunctionDef, ast.Await)), (
-            f"{relative(path)}:{getattr(node, 'lineno', '?')} is asynchronous"
-        )
+    wrong = [
+        f"{relative(path)}:{node.lineno}"
+        for path in python_files("src")
+        if relative(path) not in asynchronous
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.AsyncFunctionDef | ast.Await)
+    ]
+    assert not wrong
 
 
 def imported(tree: ast.AST) -> set[str]:
@@ -186,22 +192,27 @@ def declared(*, extras: bool) -> set[str]:
 
 
 # Those who may use what an extra brings: the seams and the demo, and only when they are asked to.
-USES_EXTRAS = ("src/iryo/demo.py", "src/iryo/store/", "src/iryo/compute/")
+USES_EXTRAS = ("src/iryo/demo/", "src/iryo/store/", "src/iryo/compute/")
 
 
-@pytest.mark.parametrize("path", python_files("src"), ids=relative)
-def test_only_declared_packages_are_imported(path: Path) -> None:
-    third_party = imported(ast.parse(path.read_text())) - sys.stdlib_module_names - {"iryo"}
-    extras = relative(path).startswith(USES_EXTRAS)
-    assert third_party <= declared(extras=extras)
+def test_only_declared_packages_are_imported() -> None:
+    wrong = {}
+    for path in python_files("src"):
+        third_party = imported(ast.parse(path.read_text())) - sys.stdlib_module_names - {"iryo"}
+        extras = relative(path).startswith(USES_EXTRAS)
+        if undeclared := third_party - declared(extras=extras):
+            wrong[relative(path)] = undeclared
+    assert not wrong
 
 
-@pytest.mark.parametrize(
-    "path", python_files("src", "tests", "benchmarks", "scripts"), ids=relative
-)
-def test_every_exception_to_a_rule_is_named(path: Path) -> None:
+def test_every_exception_to_a_rule_is_named() -> None:
     """A blanket `noqa` or `type: ignore` would hide what comes later."""
-    for number, line in enumerate(path.read_text().splitlines(), 1):
-        where = f"{relative(path)}:{number}"
-        assert not re.search(r"#\s*noqa(?!: [A-Z])", line), where
-        assert not re.search(r"#\s*type:\s*ignore(?!\[)", line), where
+    blanket = re.compile(r"#\s*(noqa(?!: [A-Z])|type:\s*ignore(?!\[))")
+    wrong = [
+        f"{relative(path)}:{number}"
+        for path in python_files("src", "tests", "benchmarks", "scripts")
+        if path != Path(__file__)
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if blanket.search(line)
+    ]
+    assert not wrong

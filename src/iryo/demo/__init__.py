@@ -1,0 +1,1 @@
+"""`make demo`: real DICOM in, and out again through an unmodified boto3, checked on the way."""
