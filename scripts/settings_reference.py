@@ -19,7 +19,7 @@ HEAD = """\
 A value comes from the first of these that gives one: a flag, an environment variable, a TOML file,
 the default. The TOML file is the one given with `--config` or in `IRYO_CONFIG`, or else `iryo.toml`
 in the home folder. An unknown name or a wrong value stops the start with a message that says where
-it was found and what was expected. [How to configure iryo](../how-to/configure.md) shows it at work.
+it was found and what was expected. [Configure iryo](../how-to/configure.md) shows it at work.
 
 | name | environment | type | default |
 | --- | --- | --- | --- |
