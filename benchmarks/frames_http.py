@@ -1,0 +1,237 @@
+"""GetImageFrame and GetImageSetMetadata over HTTP, against the same server's static bytes.
+
+One server process; `wrk` (Debian) asks from another. The limit is the same server giving the same
+bytes from memory with nothing in between: no signature, no rights, no audit, no disk. The frames are
+those of one CT series, asked for in turn, each request signed (SigV4) by botocore.
+"""
+
+import http.client
+import json
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+from _tables import CONSOLE, installation, show, source_of_ct, write_ct_series
+from iryo.access import Role
+from iryo.app import App, open_app
+from iryo.imaging import documents
+from iryo.imaging.model import ImportOrder, SearchQuery
+from iryo.imaging.service import datastores, imports, read, search
+from iryo.server import application
+from iryo.settings import load
+
+SLICES = 200
+SERIES = 1000
+SECONDS = 4
+ROUNDS = 5
+CONNECTIONS = 8
+LUA = """
+local n = 0
+local asked = {}
+for line in io.lines("%s") do asked[#asked + 1] = line end
+local prepared = {}
+function init(args)
+  for i, line in ipairs(asked) do
+    local method, path, body, rest = line:match("^(%%S+) (%%S+) (%%S+) (.*)$")
+    if body == "-" then body = nil end
+    local headers = {}
+    for name, value in rest:gmatch("([^\\t:]+):([^\\t]+)") do headers[name] = value end
+    prepared[i] = wrk.format(method, path, headers, body)
+  end
+end
+function request()
+  n = n %% #prepared + 1
+  return prepared[n]
+end
+function done(summary, latency, requests)
+  io.write(string.format("RESULT %%d %%d %%d %%d %%d %%d\\n", summary.requests, summary.duration,
+    summary.errors.status, latency:percentile(50), latency:percentile(99), summary.bytes))
+end
+"""
+
+
+def serve(home: str, port: str, paths: str) -> None:
+    """The server process: iryo's application, and the static bytes beside it."""
+    settings = load({"home": Path(home), "port": int(port)}, {}, None).settings
+    with open_app(settings, serving=True) as app:
+        whole = application(app)
+        bodies = [Path(line).read_bytes() for line in Path(paths).read_text().splitlines()]
+
+        async def both(scope: Any, receive: Any, send: Any) -> None:
+            if scope["type"] != "http" or not scope["path"].startswith("/-/static/"):
+                await whole(scope, receive, send)
+                return
+            await receive()
+            body = bodies[int(scope["path"][10:])]
+            headers = [
+                (b"content-type", b"image/jph"),
+                (b"content-length", str(len(body)).encode()),
+            ]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await send({"type": "http.response.body", "body": body})
+
+        uvicorn.run(both, port=int(port), log_level="warning", lifespan="off", access_log=False)
+
+
+def signed(key: tuple[str, str], url: str, body: bytes) -> dict[str, str]:
+    """Headers of a request signed as botocore signs it."""
+    request = AWSRequest("POST", url, data=body, headers={"Content-Type": "application/json"})
+    SigV4Auth(Credentials(*key), "medical-imaging", "us-east-1").add_auth(request)
+    return {name: value for name, value in request.headers.items() if name != "Content-Length"}
+
+
+def wrk(port: int, requests: Path) -> dict[str, float]:
+    """Ask for SECONDS; requests/s, errors, latencies in ms."""
+    script = requests.with_suffix(".lua")
+    script.write_text(LUA % requests)
+    ran = subprocess.run(
+        ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}s", "-s", script,
+         f"http://127.0.0.1:{port}/"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    line = next(text for text in ran.stdout.splitlines() if text.startswith("RESULT"))
+    count, micros, errors, middle, high, size = (int(part) for part in line.split()[1:])
+    assert errors == 0, ran.stdout
+    return {"rate": count / micros * 1e6, "p50": middle / 1e3, "p99": high / 1e3,
+            "MB": size / micros}  # fmt: skip
+
+
+def prepare(app: App, folder: Path, count: int) -> tuple[str, str]:
+    """Import a series; data store and image set."""
+    write_ct_series(folder, count)
+    store = datastores.create(app.room, name=f"bench{count}")
+    order = ImportOrder("bench", folder.as_uri(), None, "")
+    app.runner.run(imports.start(app.room, store.id, order).id)
+    (hit,) = search.search(app.room, store.id, SearchQuery())
+    return store.id, hit.id
+
+
+def wait_for(port: int) -> None:
+    """Until the server answers."""
+    while True:
+        try:
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+            connection.request("GET", "/-/health")
+            connection.getresponse().read()
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+
+
+def latencies(port: int, key: tuple[str, str], path: str, count: int) -> tuple[list[float], int]:
+    """Milliseconds of single requests on one connection, and the size of the answer."""
+    connection = http.client.HTTPConnection("127.0.0.1", port)
+    taken, size = [], 0
+    for _ in range(count):
+        headers = signed(key, f"http://127.0.0.1:{port}{path}", b"{}")
+        begin = time.perf_counter()
+        connection.request("POST", path, b"{}", headers)
+        answer = connection.getresponse()
+        size = len(answer.read())
+        taken.append((time.perf_counter() - begin) * 1e3)
+        assert answer.status == 200
+    return taken, size
+
+
+def main() -> None:
+    """Measure and print."""
+    if shutil.which("wrk") is None:
+        CONSOLE.print("frames_http: needs wrk (on Debian: apt-get install wrk); skipped")
+        return
+    work = Path(tempfile.mkdtemp(prefix="iryo-bench-http-"))
+    port = 18231
+    try:
+        with installation() as app:
+            store, image_set = prepare(app, work / "few", SLICES)
+            big_store, big_set = prepare(app, work / "many", SERIES)
+            key = app.access.create_key(name="bench", role=Role.READER)
+            document = documents.decode(read.metadata(app.room, store, image_set))
+            ids = [i["ImageFrames"][0]["ID"] for i in documents.instances_of(document).values()]
+            dynamic, static, bodies = [], [], []
+            path = f"/datastore/{store}/imageSet/{image_set}/getImageFrame"
+            for number, one in enumerate(ids):
+                body = json.dumps({"imageFrameId": one}, separators=(",", ":"))
+                headers = signed(key, f"http://127.0.0.1:{port}{path}", body.encode())
+                text = "\t".join(f"{name}:{value}" for name, value in headers.items())
+                dynamic.append(f"POST {path} {body} {text}")
+                static.append(f"POST /-/static/{number} {body} Content-Type:application/json")
+                data, _ = read.frame(app.room, store, image_set, one)
+                (work / f"{number}.jph").write_bytes(data)
+                bodies.append(str(work / f"{number}.jph"))
+            for name, lines in (("dynamic", dynamic), ("static", static), ("bodies", bodies)):
+                (work / name).write_text("\n".join(lines))
+            home = str(app.settings.home)
+            server = subprocess.Popen(
+                [sys.executable, __file__, "serve", home, str(port), str(work / "bodies")]
+            )
+            try:
+                wait_for(port)
+                measured = measure(port, work)
+                meta = f"/datastore/{big_store}/imageSet/{big_set}/getImageSetMetadata"
+                latencies(port, key, meta, 5)
+                taken, size = latencies(port, key, meta, 60)
+            finally:
+                server.terminate()
+                server.wait(timeout=30)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    middle = {name: statistics.median(r["rate"] for r in rows) for name, rows in measured.items()}
+    show(
+        f"GetImageFrame over HTTP, {SLICES} frames in turn ({source_of_ct()})",
+        ["", "requests/s", "MB/s", "p50 ms", "p99 ms", "of the limit"],
+        [
+            [
+                label,
+                f"{middle[name]:,.0f}",
+                f"{statistics.median(r['MB'] for r in measured[name]):,.0f}",
+                f"{statistics.median(r['p50'] for r in measured[name]):.2f}",
+                f"{statistics.median(r['p99'] for r in measured[name]):.2f}",
+                f"{middle[name] / middle['static']:.0%}",
+            ]
+            for name, label in (
+                ("static", "the limit: the same bytes from memory, same server"),
+                ("dynamic", "ours: signature, rights, audit, pack on disk"),
+            )
+        ],
+        f"{CONNECTIONS} connections, medians of {ROUNDS} rounds of {SECONDS} s in turn;"
+        " asked: at least 70 %",
+    )
+    taken.sort()
+    show(
+        f"GetImageSetMetadata of a series of {SERIES} instances",
+        ["", "ms"],
+        [
+            ["median", f"{statistics.median(taken):.2f}"],
+            ["95th percentile", f"{taken[int(len(taken) * 0.95)]:.2f}"],
+        ],
+        f"{size:,} bytes of gzip, one connection; asked: under 15 ms",
+    )
+
+
+def measure(port: int, work: Path) -> dict[str, list[dict[str, float]]]:
+    """The two in turn."""
+    rows: dict[str, list[dict[str, float]]] = {"static": [], "dynamic": []}
+    for name in rows:
+        wrk(port, work / name)  # warm
+    for _ in range(ROUNDS):
+        for name, found in rows.items():
+            found.append(wrk(port, work / name))
+    return rows
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["serve"]:
+        serve(*sys.argv[2:5])
+    else:
+        main()
