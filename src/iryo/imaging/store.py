@@ -72,8 +72,8 @@ instances = Table(
     metadata,
     Column("key", String(26), primary_key=True),
     Column("datastore_id", String(32), ForeignKey("imaging_datastores.id"), nullable=False),
-    Column("sop_instance_uid", String(64), nullable=False),
-    Column("sop_class_uid", String(64), nullable=False),
+    Column("sop_instance_uid", String(256), nullable=False),
+    Column("sop_class_uid", String(256), nullable=False),
     Column("source_syntax", String(64), nullable=False),
     Column("stored_syntax", String(64)),
     Column("digest", LargeBinary(32), nullable=False),
@@ -172,7 +172,7 @@ image_set_members = Table(
     Column("instance_key", String(26), ForeignKey("imaging_instances.key"), primary_key=True),
     Column("first_version", Integer, primary_key=True),
     Column("last_version", Integer),
-    Column("sop_instance_uid", String(64), nullable=False),
+    Column("sop_instance_uid", String(256), nullable=False),
     Index("ix_imaging_members_instance", "instance_key"),
 )
 

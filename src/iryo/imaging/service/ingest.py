@@ -38,6 +38,10 @@ _MAPPED_FROM: Final = 32 << 20
 _CHUNK: Final = 1 << 20
 _DIRECTORY: Final = "1.2.840.10008.1.3.10"  # Media Storage Directory Storage
 _PLACE: Final = struct.Struct("<QQ")
+# UIDs that break PS3.5 9.1 are met in practice: taken, with warning 0xB201, up to the limit of AWS.
+_LONGEST_UID: Final = 256
+_UID_CHARACTERS: Final = frozenset("0123456789.")
+_INVALID_UID: Final = 0xB201
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,7 @@ class _Parsed:
     study_uid: str
     series_uid: str
     digest: bytes
+    faults: list[dicom.Fault]
 
 
 @dataclass(slots=True)
@@ -110,7 +115,7 @@ class _Pack:
         table = bytearray()
         frames: list[dict[str, Any]] = []
         residues: list[list[int]] = []
-        faults: list[dicom.Fault] = []
+        faults = list(parsed.faults)
         stored_syntax: str | None = None
         begin = self.offset
         pixels = describe_pixels(instance)
@@ -206,8 +211,8 @@ def _database(url: str) -> Database:
 
 def _parse(file: SourceFile) -> _Parsed:
     instance = dicom.read(_load(file))
-    meta = instance.text(0x00020003)
-    sop = instance.text(0x00080018) or meta
+    faults: list[dicom.Fault] = []
+    sop = instance.text(0x00080018) or instance.text(0x00020003)
     study = instance.text(0x0020000D)
     series = instance.text(0x0020000E)
     if instance.text(0x00020002) == _DIRECTORY or 0x00041220 in instance.elements:
@@ -219,11 +224,16 @@ def _parse(file: SourceFile) -> _Parsed:
     ):
         if not uid:
             raise InvalidDicom(f"no {name} found", where=name, reason="MissingIdentifier")
-        if len(uid) > 64 or not set(uid) <= set("0123456789."):
-            raise InvalidDicom(f"{name} is no UID (PS3.5 9.1)", where=name, reason="InvalidUid")
-    return _Parsed(
-        file, instance, str(sop), str(study), str(series), dicom.content_digest(instance)
-    )
+        if len(uid) > _LONGEST_UID or not uid.isascii() or not uid.isprintable() or " " in uid:
+            raise InvalidDicom(
+                f"{name} has {len(uid)} characters or some that no UID has (PS3.5 9.1)",
+                where=name,
+                reason="InvalidUid",
+            )
+        if len(uid) > 64 or not set(uid) <= _UID_CHARACTERS:
+            faults.append(dicom.Fault(_INVALID_UID, name, "not a UID as PS3.5 9.1 has it; kept"))
+    digest = dicom.content_digest(instance)
+    return _Parsed(file, instance, str(sop), str(study), str(series), digest, faults)
 
 
 def _load(file: SourceFile) -> bytes | mmap.mmap:

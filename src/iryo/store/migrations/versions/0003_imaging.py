@@ -44,8 +44,8 @@ def upgrade() -> None:
         sa.Column(
             "datastore_id", sa.String(32), sa.ForeignKey("imaging_datastores.id"), nullable=False
         ),
-        sa.Column("sop_instance_uid", sa.String(64), nullable=False),
-        sa.Column("sop_class_uid", sa.String(64), nullable=False),
+        sa.Column("sop_instance_uid", sa.String(256), nullable=False),
+        sa.Column("sop_class_uid", sa.String(256), nullable=False),
         sa.Column("source_syntax", sa.String(64), nullable=False),
         sa.Column("stored_syntax", sa.String(64)),
         sa.Column("digest", sa.LargeBinary(32), nullable=False),
@@ -99,7 +99,7 @@ def upgrade() -> None:
         ),
         sa.Column("first_version", sa.Integer, primary_key=True),
         sa.Column("last_version", sa.Integer),
-        sa.Column("sop_instance_uid", sa.String(64), nullable=False),
+        sa.Column("sop_instance_uid", sa.String(256), nullable=False),
     )
     op.create_index("ix_imaging_members_instance", "imaging_members", ["instance_key"])
     op.create_table(
