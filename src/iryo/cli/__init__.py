@@ -43,7 +43,7 @@ def _option(setting: Setting) -> inspect.Parameter:
     names = [f"{setting.flag}/--no-{setting.flag[2:]}"] if boolean else [setting.flag]
     option = typer.Option(
         *names,
-        help=f"{setting.help} [{default}]" if default else setting.help,
+        help=f"{setting.help} Default: {default}" if default else setting.help,
         show_default=False,
         metavar=None if boolean else setting.type.upper(),
         rich_help_panel=_PANEL,
@@ -132,7 +132,7 @@ def _build() -> typer.Typer:
         no_args_is_help=True,
         # A traceback with the values of variables would show patient data.
         pretty_exceptions_enable=False,
-        rich_markup_mode="markdown",
+        rich_markup_mode="rich",
     )
     setup.add_commands(program)
     add_imaging(program)

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
-from pydicom.datadict import tag_for_keyword
 from sqlalchemy import Row, select
 
+from iryo.dicom.dictionary import keyword_tag
 from iryo.dicom.write import write_instance
 from iryo.dicom.write_changes import Changes
 from iryo.errors import Damaged, NotFound
@@ -155,7 +155,7 @@ def changes(came: dict[str, Any], wanted: dict[str, Any]) -> Changes | None:
 
 
 def _in_group_2(keyword: str) -> bool:
-    tag = tag_for_keyword(keyword)
+    tag = keyword_tag(keyword)
     if tag is None:
         return keyword.startswith("0002") and len(keyword) == 8
     return tag >> 16 == 2
