@@ -1,0 +1,198 @@
+"""The queue on a real database, against a model of a few lines, over invented histories.
+
+Two workers, one clock, steps in any order, stale words among them. The model is told in the words
+of the contract, not in those of the code: a job is waiting, held, or over.
+"""
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    MultipleResults,
+    RuleBasedStateMachine,
+    consumes,
+    initialize,
+    invariant,
+    multiple,
+    precondition,
+    rule,
+)
+from sqlalchemy import delete
+
+from iryo.errors import LeaseLost
+from iryo.jobs import Job, Jobs, JobState, Progress
+from iryo.jobs.store import jobs as table
+from iryo.store.sql import Database
+from tests.jobs.conftest import Clock
+
+LEASE = 30
+
+
+class Told:
+    """What the contract says of one job."""
+
+    def __init__(self, now: float, most: int) -> None:
+        self.where = "waiting"  # or "held", or an end
+        self.since = now  # waiting: when it may begin; held: when the lease ends
+        self.lease = 0
+        self.begun = 0
+        self.vain = 0
+        self.best = 0
+        self.most = most
+        self.unwanted = False
+
+    def over(self) -> bool:
+        return self.where not in ("waiting", "held")
+
+    def further(self, done: int) -> None:
+        if done > self.best:
+            self.best, self.vain = done, 1
+
+
+class Lifecycle(RuleBasedStateMachine):
+    """Rules are what people and workers may do; after each, rows and model must agree."""
+
+    known = Bundle("known")
+    leases = Bundle("leases")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = tempfile.TemporaryDirectory()
+        self.database = Database(f"sqlite:///{Path(self.folder.name)}/jobs.sqlite")
+        with self.database.write() as connection:
+            table.create(connection)
+        self.clock = Clock()
+        self.time = 0.0
+        self.jobs = Jobs(self.database, self.clock)
+        self.told: dict[str, Told] = {}
+
+    def teardown(self) -> None:
+        self.database.close()
+        self.folder.cleanup()
+
+    @initialize()
+    def empty(self) -> None:
+        with self.database.write() as connection:
+            connection.execute(delete(table))
+
+    @rule(target=known, most=st.integers(1, 3))
+    def submit(self, most: int) -> str:
+        with self.database.write() as connection:
+            job = self.jobs.submit(connection, kind="k", scope="s", payload={}, max_attempts=most)
+        self.told[job.id] = Told(self.time, most)
+        return job.id
+
+    @rule(seconds=st.sampled_from([1, 10, 29, 30, 100]))
+    def time_passes(self, seconds: int) -> None:
+        self.clock.advance(seconds)
+        self.time += seconds
+
+    @precondition(lambda self: self.told)
+    @rule(target=leases, worker=st.sampled_from(["one", "two"]))
+    def lease(self, worker: str) -> Job | MultipleResults[Job]:
+        job = self.jobs.lease(worker, ["k"], LEASE)
+        due = {
+            key for key, told in self.told.items() if not told.over() and told.since <= self.time
+        }
+        hopeless = {
+            key
+            for key in due
+            if self.told[key].unwanted or self.told[key].vain >= self.told[key].most
+        }
+        if job is None:
+            assert due == hopeless
+        else:
+            assert job.id in due - hopeless
+            told = self.told[job.id]
+            told.where, told.since = "held", self.time + LEASE
+            told.lease, told.begun, told.vain = job.fence, told.begun + 1, told.vain + 1
+        # Those that are in vain may have ended on the way; which of them depends on their order.
+        for key in hopeless:
+            if self.find(key).state.ended:
+                told = self.told[key]
+                told.where = "CANCELLED" if told.unwanted else "FAILED"
+        return multiple() if job is None else job
+
+    @rule(job=leases, done=st.integers(0, 5))
+    def beat(self, job: Job, done: int) -> None:
+        if self.may_speak(job, lambda held: self.jobs.heartbeat(held, LEASE, Progress(done))):
+            told = self.told[job.id]
+            told.since = self.time + LEASE
+            told.further(done)
+
+    @rule(job=leases)
+    def complete(self, job: Job) -> None:
+        if self.may_speak(job, lambda held: self.jobs.complete(held, {"ok": True})):
+            self.told[job.id].where = "COMPLETED"
+
+    @rule(job=leases, seconds=st.sampled_from([0, 5, 50]), done=st.integers(0, 5))
+    def retry(self, job: Job, seconds: int, done: int) -> None:
+        if self.may_speak(
+            job,
+            lambda held: self.jobs.fail(held, "m", retry_in=seconds, progress=Progress(done)),
+        ):
+            told = self.told[job.id]
+            told.further(done)
+            if told.unwanted:
+                told.where = "CANCELLED"
+            elif told.vain >= told.most:
+                told.where = "FAILED"
+            else:
+                told.where, told.since = "waiting", self.time + seconds
+
+    @rule(job=leases)
+    def fail(self, job: Job) -> None:
+        if self.may_speak(job, lambda held: self.jobs.fail(held, "m")):
+            self.told[job.id].where = "FAILED"
+
+    @rule(job=leases)
+    def release(self, job: Job) -> None:
+        if self.may_speak(job, self.jobs.release):
+            told = self.told[job.id]
+            told.vain -= 1
+            told.where, told.since = "waiting", self.time
+            if told.unwanted:
+                told.where = "CANCELLED"
+
+    @rule(job=consumes(known))
+    def cancel(self, job: str) -> None:
+        with self.database.write() as connection:
+            self.jobs.cancel(connection, job)
+        told = self.told[job]
+        if told.where == "waiting":
+            told.where = "CANCELLED"
+        if told.where == "held":
+            told.unwanted = True
+
+    @invariant()
+    def rows_agree(self) -> None:
+        words = {"waiting": JobState.SUBMITTED, "held": JobState.IN_PROGRESS}
+        for key, told in self.told.items():
+            job = self.find(key)
+            assert job.state == words.get(told.where, told.where)
+            assert job.attempts == told.begun
+            assert (job.due_at is None) == job.state.ended == (job.ended_at is not None)
+            assert (job.worker is not None) == (job.state is JobState.IN_PROGRESS)
+
+    def find(self, key: str) -> Job:
+        return self.jobs.find(key)
+
+    def may_speak(self, job: Job, word: Callable[[Job], Job]) -> bool:
+        """Say it; whether the contract lets this lease still speak, which must be what happens."""
+        told = self.told[job.id]
+        if told.where == "held" and told.lease == job.fence:
+            word(job)
+            return True
+        try:
+            word(job)
+        except LeaseLost:
+            return False
+        raise AssertionError("a lease that is lost was obeyed")
+
+
+Lifecycle.TestCase.settings = settings(max_examples=30, stateful_step_count=40, deadline=None)
+test_lifecycle = Lifecycle.TestCase
