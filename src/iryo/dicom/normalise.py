@@ -7,6 +7,7 @@ the VRs of the keys that PS3.6 does not know. The pixel data is not among them.
 """
 
 import struct
+from collections import Counter
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any, Final
@@ -66,7 +67,7 @@ def normalise(instance: Instance) -> Normalised:
     table = level_table()
     for key, value in work.object(instance.elements, "").items():
         if key in _PIXEL_KEYS:
-            continue  # an empty one
+            continue
         levels[table.get(key, Level.INSTANCE)][key] = value
     patient, study, series, own = levels
     warnings = (*instance.faults, *work.warnings)
@@ -138,7 +139,18 @@ class _Work:
                     out[key] = [text] if about.many else text
             elif about.tag not in _PIXELS or path:
                 out[key] = self._rare(dataset, about, data[start:stop], path)
+            else:
+                out[key] = None  # left out in the end
+        if len(out) < len(dataset.rows):
+            self._twice(dataset, path)
         return out
+
+    def _twice(self, dataset: Dataset, path: str) -> None:
+        tags = [row[0].tag for row in dataset.rows]
+        for tag, count in Counter(tags).items():
+            if count > 1 and len(self.warnings) < _WARNINGS:
+                message = f"stands {count} times: the last one counts"
+                self.warnings.append(Fault(None, path + show_tag(tag), message))
 
     def _numbers(self, about: About, start: int, stop: int) -> Any:
         form = FORMS[about.vr]

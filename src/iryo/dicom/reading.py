@@ -8,9 +8,12 @@ from iryo.dicom.model import About, Buffer, Dataset, Fault, Limits, Row, show_ta
 from iryo.errors import InvalidDicom
 
 # The rows of a data set, and those around it.
-Chain: TypeAlias = "tuple[list[Row], Chain | None]"
+Chain: TypeAlias = tuple[list[Row], "Chain | None"]
 
 UNDEFINED: Final = 0xFFFFFFFF
+
+# A file may end in these without having lost anything.
+PADDING: Final = b"\0\xff \t\r\n\x1a"
 
 # How many faults of one file are told one by one.
 _FAULTS: Final = 200
@@ -44,7 +47,7 @@ class Reader:
         self.faults: list[Fault] = []
         self.pending: list[tuple[Chain, int]] = []
         self.path: list[int] = []
-        self._not_zero = -1
+        self._not_padding = -1
         self.order = order = ">" if big_endian else "<"
         self.head = struct.Struct(order + "HHI").unpack_from
         self._short = struct.Struct(order + "H").unpack_from
@@ -98,14 +101,14 @@ class Reader:
             return dictionary.about(tag, vr.split(" or ")[-1], vr)
         return dictionary.about(tag, vr)
 
-    def only_zeros(self, pos: int) -> bool:
-        """Whether nothing but zero bytes follows."""
-        if pos <= self._not_zero:
+    def only_padding(self, pos: int) -> bool:
+        """Whether nothing but padding follows."""
+        if pos <= self._not_padding or self.data[pos] not in PADDING:
             return False
         for begin in range(pos, self.size, 1 << 20):
             chunk = bytes(self.data[begin : begin + (1 << 20)])
-            if rest := chunk.lstrip(b"\0"):
-                self._not_zero = begin + len(chunk) - len(rest)
+            if rest := chunk.lstrip(PADDING):
+                self._not_padding = begin + len(chunk) - len(rest)
                 return False
         return True
 
@@ -128,10 +131,10 @@ class Reader:
         parts = [f"{show_tag(sequence)}[{item}]" for sequence, item in steps]
         return ".".join(parts if tag is None else [*parts, show_tag(tag)])
 
-    def fault(self, message: str, tag: int | None = None) -> None:
+    def fault(self, message: str, tag: int | None = None, code: int | None = None) -> None:
         """Note something that is tolerated."""
         if len(self.faults) < _FAULTS:
-            self.faults.append(Fault(None, self.where(tag), message))
+            self.faults.append(Fault(code, self.where(tag), message))
 
     def refuse(
         self,

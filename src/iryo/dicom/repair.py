@@ -11,6 +11,8 @@ Repair: TypeAlias = tuple[str, str | None]
 
 # Bytes that JIS X 0201 does not have: the first bytes of Shift-JIS pairs, and above.
 _NOT_X0201: Final = re.compile(rb"[\x80-\xa0\xe0-\xff]")
+# Code page 932 makes private signs of them.
+_NOT_SHIFT_JIS: Final = re.compile(rb"[\x80\xa0\xfd-\xff]")
 # A run of at most two letters of Latin-1 beside an ASCII letter: how European names look.
 _LATIN_RUN: Final = re.compile(rb"[\x80-\xff]+")
 _LATIN_LETTERS: Final = re.compile(rb"[\xc0-\xd6\xd8-\xf6\xf8-\xff]{1,2}")
@@ -23,13 +25,18 @@ def shift_jis(raw: bytes, declared: str) -> Repair | None:
     """Shift-JIS where half-width Katakana alone are declared; None where it is not that."""
     if not _NOT_X0201.search(raw):
         return None
+    # First, since Shift-JIS that is UTF-8 by chance would be rare Kanji beside half Katakana.
+    text = utf_8(raw)
+    if text is not None and all(char < "\x80" or char > "\u07ff" for char in text):
+        return text, f"UTF-8 under {declared}: read as UTF-8"
+    if _NOT_SHIFT_JIS.search(raw):
+        return None
     for codec in ("shift_jis", "cp932"):
         try:
             return raw.decode(codec), f"Shift-JIS under {declared}: read as Shift-JIS"
         except UnicodeDecodeError:
             continue
-    text = utf_8(raw)
-    return None if text is None else (text, f"UTF-8 under {declared}: read as UTF-8")
+    return None
 
 
 def guess_default(raw: bytes) -> Repair:
@@ -48,10 +55,10 @@ def guess_latin(raw: bytes) -> Repair | None:
     text = utf_8(raw)
     if text is None:
         return None
-    high = len(_LATIN_RUN.sub(b"", raw))
+    low = len(_LATIN_RUN.sub(b"", raw))
     pairs = _UTF8_LETTER.findall(raw)
     sure = (
-        2 * len(pairs) == len(raw) - high  # nothing but accented letters
+        2 * len(pairs) == len(raw) - low  # nothing but accented letters
         or any(0x80 <= byte < 0xA0 for byte in raw)  # Latin-1 has control characters there
         or any(ord(char) > 0x7FF for char in text)  # three bytes that fit by chance
     )

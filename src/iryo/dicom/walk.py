@@ -11,16 +11,15 @@ from typing import Final
 
 from iryo.dicom import dictionary
 from iryo.dicom.charset import Charset
-from iryo.dicom.model import About, Buffer, Dataset, Limits, Row
-from iryo.dicom.reading import UNDEFINED, Chain, Reader
+from iryo.dicom.model import DISCARDED, About, Buffer, Dataset, Limits, Row
+from iryo.dicom.reading import PADDING, UNDEFINED, Chain, Reader
 from iryo.errors import InvalidDicom, TooLarge
 
 ITEM: Final = 0xFFFEE000
 ITEM_END: Final = 0xFFFEE00D
 SEQUENCE_END: Final = 0xFFFEE0DD
 
-# A file may end in these without having lost anything.
-_PADDING: Final = b"\0\xff \t\r\n\x1a"
+_FIRST_PIXELS: Final = 0x7FE00008
 
 
 class Walker(Reader):
@@ -34,7 +33,7 @@ class Walker(Reader):
         super().__init__(data, limits, big_endian=big_endian, origin=origin)
         self.budget = limits.elements
         self._chain: Chain | None = None
-        order = ">" if big_endian else "<"
+        order = self.order
         # Explicit: tag and VR, short length, long length if it is one; implicit: tag, length, and
         # two bytes that make it the same loop.
         self._explicit = struct.Struct(order + "6sHI").unpack_from
@@ -42,6 +41,7 @@ class Walker(Reader):
         self._explicit_get = dictionary.explicit(big_endian=big_endian).get
         self._implicit_get = dictionary.implicit(big_endian=big_endian).get
         end = dictionary.tag_bytes(ITEM_END, big_endian=big_endian)
+        self._tag = struct.Struct(order + "HH").unpack_from
         self._ends = (end, end + b"\0\0")
 
     # ------------------------------------------------------------------ the hot loop
@@ -142,6 +142,44 @@ class Walker(Reader):
         Returns:
             Where the next element stands; or -2 - offset when the elements end there.
         """
+        last = found.rows[-1][0].tag if found.rows and not self.path else 0
+        before = self._mark()
+        try:
+            return self._look(found, pos, end, delimited=delimited, group=group)
+        except InvalidDicom as error:
+            if (
+                last < _FIRST_PIXELS
+                or error.reason == "TooDeep"
+                or self._may_follow(pos, end, last)
+            ):
+                raise
+            # Something appended to the file, as some archives do.
+            self._back_to(before)
+            self.fault(
+                f"{end - pos} bytes after the pixel data that are no element: skipped",
+                code=DISCARDED,
+            )
+            return -2 - pos
+
+    def _may_follow(self, pos: int, end: int, last: int) -> bool:
+        """Whether what stands at `pos` may be an element after `last` that breaks off."""
+        if end - pos < 4:
+            return True
+        tag_group, tag_element = self._tag(self.data, pos)
+        tag = tag_group << 16 | tag_element
+        return tag > last and (dictionary.lookup(tag) is not None or tag_group == 0xFFFE)
+
+    def _mark(self) -> tuple[Chain | None, int, int, int]:
+        return self._chain, len(self.path), len(self.faults), len(self.pending)
+
+    def _back_to(self, mark: tuple[Chain | None, int, int, int]) -> None:
+        """Forget what was seen since `mark`."""
+        self._chain = mark[0]
+        del self.path[mark[1] :], self.faults[mark[2] :], self.pending[mark[3] :]
+
+    def _look(
+        self, found: Dataset, pos: int, end: int, *, delimited: bool, group: int | None
+    ) -> int:
         if end - pos < 8:
             return self._rest(pos, end, delimited=delimited)
         tag_group, tag_element, _ = self.head(self.data, pos)
@@ -150,8 +188,8 @@ class Walker(Reader):
             return -2 - pos
         if tag_group == 0xFFFE:
             return self._delimiter(tag, pos, delimited=delimited)
-        if not tag and not self.path and self.only_zeros(pos):
-            self.fault("zero bytes after the last element: skipped")
+        if not self.path and self.only_padding(pos):
+            self.fault(f"{end - pos} bytes of padding after the last element: skipped")
             return -2 - pos
         about, start, length = self.header(tag, pos, end, implicit=found.implicit)
         if about.vague == "private":
@@ -233,14 +271,13 @@ class Walker(Reader):
         said = not found.implicit and bytes(self.data[pos + 4 : pos + 6]) == b"SQ"
         if said or (found.implicit and not tag >> 16 & 1):
             return self._sequence(found, tag, start, stop, undefined=False)[0]
-        before = (self._chain, len(self.path), len(self.faults), len(self.pending))
+        before = self._mark()
         try:
             return self._sequence(found, tag, start, stop, undefined=False)[0]
         except InvalidDicom as error:
             if error.reason == "TooDeep":
                 raise
-            self._chain = before[0]
-            del self.path[before[1] :], self.faults[before[2] :], self.pending[before[3] :]
+            self._back_to(before)
             self.fault("not the sequence that the dictionary says: kept as UN", tag)
             return None
 
@@ -311,7 +348,7 @@ class Walker(Reader):
 
     def _rest(self, pos: int, end: int, *, delimited: bool) -> int:
         """Fewer bytes than a header has, at the end."""
-        if delimited or bytes(self.data[pos:end]).strip(_PADDING):
+        if delimited or bytes(self.data[pos:end]).strip(PADDING):
             self.refuse(f"{end - pos} bytes", "an element header of 8", pos)
         self.fault(f"{end - pos} bytes of padding after the last element: skipped")
         return -2 - pos
