@@ -6,6 +6,8 @@ class TestMine(DatabaseSuite):
 """
 
 import multiprocessing
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -277,19 +279,38 @@ class DatabaseSuite:
         assert len(versions) == 1
         database.close()
 
-    def test_it_is_used_where_it_was_opened(self, database: Database) -> None:
+    def test_it_is_used_where_it_was_opened(self, database: Database, url: str) -> None:
         """A connection that crosses a fork harms both sides; the child is told so."""
-        context = multiprocessing.get_context("fork")
-        ours, theirs = context.Pipe()
-        child = context.Process(target=use_after_fork, args=(database, theirs))
-        child.start()
-        child.join(60)
-        assert ours.recv() == ["RuntimeError"] * 4
-        assert child.exitcode == 0
-        ours.close()
-        theirs.close()
+        ran = subprocess.run(
+            [sys.executable, "-c", FORKER, url], check=True, capture_output=True, text=True
+        )
+        assert ran.stdout == "RuntimeError " * 4
         with database.write() as connection:
-            connection.execute(insert(things).values(id=1))
+            assert connection.scalars(select(things.c.id)).all() == [1]
+
+
+FORKER = """
+import os, sys
+from sqlalchemy import text
+from iryo.store import Database
+
+database = Database(sys.argv[1])
+with database.read():
+    pass
+if child := os.fork():
+    assert os.waitpid(child, 0)[1] == 0
+    with database.write() as connection:
+        connection.execute(text("INSERT INTO suite_things (id) VALUES (1)"))
+    os._exit(0)
+for call in (database.read, database.write, database.migrate, database.close):
+    try:
+        used = call()
+        if used is not None:
+            used.__enter__()
+    except RuntimeError as error:
+        print(type(error).__name__, end=" ", flush=True)
+os._exit(0)
+"""
 
 
 ROUNDS = 25
@@ -331,17 +352,3 @@ def migrate(url: str, barrier: Any) -> None:
     database = Database(url)
     database.migrate()
     database.close()
-
-
-def use_after_fork(database: Database, answer: Any) -> None:
-    said = []
-    for call in (database.read, database.write, database.migrate, database.close):
-        try:
-            used = call()
-            if used is not None:
-                with used:
-                    said.append("worked")
-        except Exception as error:  # noqa: BLE001 - whatever it is, the test tells
-            said.append(type(error).__name__)
-    answer.send(said)
-    answer.close()
