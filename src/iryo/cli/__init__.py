@@ -27,12 +27,21 @@ _PANEL: Final = "Settings (each also as IRYO_NAME in the environment, or in iryo
 class _Commands(TyperGroup):
     """The commands; a failure on purpose becomes one line and an exit code."""
 
+    def make_context(self, *given: Any, **more: Any) -> Any:
+        """The root of all contexts; its `obj` is the shell. Completion, too, comes through here."""
+        context = super().make_context(*given, **more)
+        flags = {setting.name: context.params.get(setting.name) for setting in SETTINGS}
+        context.obj = Shell(flags, context.params.get("config"))
+        context.obj.json = bool(context.params.get("json"))
+        context.call_on_close(context.obj.close)
+        return context
+
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was typed."""
         try:
             return super().invoke(ctx)
         except IryoError as error:
-            (ctx.obj or Shell()).complain(error)
+            ctx.obj.complain(error)
             raise typer.Exit(exit_code(error)) from error
 
 
@@ -63,29 +72,16 @@ def _show_version(value: bool) -> None:
         raise typer.Exit
 
 
-def _configure(
-    context: typer.Context,
-    *,
-    config: Path | None,
-    json: bool,
-    version: bool,  # noqa: ARG001 - its callback acts
-    **flags: Any,
-) -> None:
+def _program(**_: Any) -> None:
     """A self-hosted store for medical images: DICOM in, image sets out, for boto3 and for people.
 
     Begin with `iryo init`, then `iryo import FOLDER`, `iryo search NAME`, `iryo serve`.
     """
-    context.obj = Shell(flags, config)
-    context.obj.json = json
-    context.call_on_close(context.obj.close)
 
 
 # The settings are a table, and the options of the program are made from it: none can be forgotten.
-_configure.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+_program.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
     [
-        inspect.Parameter(
-            "context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context
-        ),
         *(
             inspect.Parameter(
                 name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind
@@ -128,7 +124,7 @@ def _build() -> typer.Typer:
     program = typer.Typer(
         name="iryo",
         cls=_Commands,
-        callback=_configure,
+        callback=_program,
         no_args_is_help=True,
         # A traceback with the values of variables would show patient data.
         pretty_exceptions_enable=False,
