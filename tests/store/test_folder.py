@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from iryo.errors import Conflict, Damaged, NotFound, Unavailable
+from iryo.store import folder as store_folder
 from iryo.store.folder import FolderObjects
 from iryo.store.objects import Objects, open_objects
 from tests.store.objects_suite import SharedObjectsSuite
@@ -215,3 +216,68 @@ def test_what_is_synced_and_when(folder: Path) -> None:
         "sync a/b",
         "sync a/b",
     ]
+
+
+def test_a_read_that_comes_in_parts(
+    objects: FolderObjects, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Linux gives what is beyond 2 GiB; here the kernel's limit is set to 1000 bytes."""
+    pread = os.pread
+
+    def short_pread(descriptor: int, length: int, offset: int) -> bytes:
+        return pread(descriptor, min(length, 1000), offset)
+
+    data = os.urandom(4321)
+    objects.put("a", data)
+    monkeypatch.setattr(os, "pread", short_pread)
+    assert objects.get("a") == data
+    assert objects.get_range("a", 100, 4000) == data[100:4100]
+
+    def shrinking_pread(descriptor: int, length: int, offset: int) -> bytes:
+        os.truncate(folder / "a", 2500)
+        return short_pread(descriptor, length, offset)
+
+    monkeypatch.setattr(os, "pread", shrinking_pread)
+    with pytest.raises(Damaged, match="found 2500 bytes from byte 0 on, expected 4321"):
+        objects.get("a")
+
+
+def test_a_folder_that_cannot_be_synced(
+    objects: FolderObjects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is not known to be durable is not acknowledged, and is taken away again."""
+    fsync = os.fsync
+
+    def failing_fsync(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        fsync(descriptor)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", failing_fsync)
+        with pytest.raises(Unavailable, match="Input/output error"):
+            objects.put("a", b"1")
+    assert list(objects.list()) == []
+    objects.put("a", b"2")
+    assert objects.get("a") == b"2"
+
+
+def test_a_file_system_without_hard_links(
+    objects: FolderObjects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_link(*_: object, **__: object) -> None:
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "link", no_link)
+    with pytest.raises(Unavailable, match="hard links is needed"):
+        objects.put("a", b"1")
+
+
+def test_what_is_remembered_of_folders_is_bounded(
+    objects: FolderObjects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_folder, "_KEPT_FOLDERS", 3)
+    for n in range(10):
+        objects.put(f"{n}/a", b"1")
+        assert len(objects._durable) <= 3
+    assert len(list(objects.list())) == 10
