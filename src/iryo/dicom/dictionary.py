@@ -102,7 +102,7 @@ def implicit_other(header: bytes, order: str) -> About | None:
 def about(tag: int, vr: str, vague: str = "") -> About:
     """What is known of `tag` when its VR is `vr`."""
     _, vm, keyword = lookup(tag) or ("UN", "1", "")
-    if vague or tag == 0x00080005 or tag in PIXEL_TAGS:
+    if vague or tag in {0, 0x00080005} or tag in PIXEL_TAGS:  # 0 may be padding
         shape = 3
     else:
         shape = 2 if vr == "SQ" else int(vr in WIDE)

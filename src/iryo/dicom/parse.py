@@ -93,11 +93,11 @@ def _read(data: Buffer, limits: Limits, header: PackedAway | None = None) -> Ins
         if header is None:
             data = _inflate(data, pos, limits, faults)
             size = len(data)
-    implicit, big_endian = _encoding(data, pos, declared, faults)
+    command = _command_set(data, pos, limits, faults)
+    first = command.stop if command else pos
+    implicit, big_endian = _encoding(data, first, declared, faults)
     body = Walker(data, limits, big_endian=big_endian, origin=origin)
     body.cut = None if header is None else header.cut
-    command = _command_set(data, pos, size, limits, body)
-    first = command.stop if command else pos
     elements = body.dataset(first, first, size, DEFAULT, implicit=implicit)
     if command:
         elements.rows[:0] = command.rows
@@ -214,14 +214,14 @@ def _encoding(
     return implicit, declared == EXPLICIT_BIG
 
 
-def _command_set(data: Buffer, pos: int, size: int, limits: Limits, body: Walker) -> Dataset | None:
+def _command_set(data: Buffer, pos: int, limits: Limits, faults: list[Fault]) -> Dataset | None:
     """Group 0 before the data set, as in a dump of a DIMSE message (PS3.7 6.3): implicit VR."""
     head = bytes(data[pos : pos + 8])
     if len(head) < 8 or head[:2] != b"\0\0" or not any(head):
         return None
-    walker = Walker(data, limits, big_endian=False, origin=body.origin)
-    command = walker.dataset(pos, pos, size, DEFAULT, implicit=True, group=0)
-    body.faults.append(Fault(None, "", "a command set (group 0) before the data set"))
+    walker = Walker(data, limits, big_endian=False)
+    command = walker.dataset(pos, pos, len(data), DEFAULT, implicit=True, group=0)
+    faults.append(Fault(None, "", "a command set (group 0) before the data set"))
     return command
 
 

@@ -164,7 +164,7 @@ class Walker(Reader):
     def _may_follow(self, pos: int, end: int, last: int) -> bool:
         """Whether what stands at `pos` may be an element after `last` that breaks off."""
         if end - pos < 4:
-            return True
+            return False
         tag_group, tag_element = self._tag(self.data, pos)
         tag = tag_group << 16 | tag_element
         return tag > last and (dictionary.lookup(tag) is not None or tag_group == 0xFFFE)
@@ -299,8 +299,8 @@ class Walker(Reader):
                 self.refuse(f"{end - pos} bytes", "an item tag and its length", pos)
             tag_group, tag_element, length = head(data, pos)
             if tag_element != 0xE000 or tag_group != 0xFFFE:
-                path[-1] -= 1
                 pos = self._no_item(tag_group << 16 | tag_element, pos)
+                path[-1] -= 1
                 if undefined and tag_element == 0xE0DD:
                     del path[-2:]
                     return items, pos
