@@ -2,7 +2,6 @@
 
 from iryo.access.audit import Audit
 from iryo.access.caller import Caller
-from iryo.access.caller import Caller
 from iryo.access.keyfile import create_key_file
 from iryo.access.keys import Access
 from iryo.access.model import EVERYWHERE, AuditEvent, Key, Principal, Role
@@ -12,7 +11,6 @@ __all__ = [
     "Access",
     "Audit",
     "AuditEvent",
-    "Caller",
     "Caller",
     "Key",
     "Principal",

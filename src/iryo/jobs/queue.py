@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Select, and_, insert, or_, select, update
+from sqlalchemy import Connection, Select, insert, literal, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
 from iryo.errors import Conflict, InvalidInput, LeaseLost, NotFound
@@ -152,13 +152,9 @@ class Jobs:
         if state is not None:
             query = query.where(jobs.c.state == state.value)
         if after is not None:
-            at, last = after
-            query = query.where(
-                or_(
-                    jobs.c.created_at < at,
-                    and_(jobs.c.created_at == at, jobs.c.id < last),
-                )
-            )
+            # As one row value, so that the index leads to the place instead of walking there.
+            seen = tuple_(literal(after[0], Timestamp), literal(after[1]))
+            query = query.where(tuple_(jobs.c.created_at, jobs.c.id) < seen)
         query = query.order_by(jobs.c.created_at.desc(), jobs.c.id.desc()).limit(limit)
         return [job_of(row) for row in connection.execute(query)]
 
