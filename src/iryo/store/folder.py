@@ -1,6 +1,6 @@
 """Objects as files in a local folder: durable when put returns, read through kept descriptors.
 
-Why obstore's LocalStore does not do this: docs/decisions/0001-folder-objects.md.
+Why obstore's LocalStore does not do this: docs/decisions/0003-folder-objects.md.
 """
 
 import errno
