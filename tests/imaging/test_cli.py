@@ -135,7 +135,7 @@ def test_import_shows_progress_at_a_terminal(program: Program, tmp_path: Path) -
     )
     assert ran.returncode == 0, ran.stdout
     assert "Importing" in ran.stdout
-    assert "/60" in ran.stdout
+    assert "60/60" in ran.stdout
 
 
 # ------------------------------------------------------------------------------------------ search

@@ -182,15 +182,19 @@ def _watch(terminal: Terminal, job: "Job", counted: _Count, over: Event) -> None
         transient=True,
     ) as progress:
         task = progress.add_task("import", total=None, rate="")
-        while not over.wait(_POLL_SECONDS):
+        while True:
+            last = over.wait(_POLL_SECONDS)
             now = terminal.room.jobs.find(job.id)
             speed = progress.tasks[0].speed
             progress.update(
                 task,
                 completed=now.done,
-                total=counted.files if counted.done else None,
+                total=now.total or (counted.files if counted.done else None),
                 rate=f"{speed:.0f}/s" if speed else "",
+                refresh=last,
             )
+            if last:
+                return
 
 
 def _tell(
