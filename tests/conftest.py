@@ -1,10 +1,12 @@
 """What every test may use."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import hypothesis
 import pytest
+
+from iryo.store import Database, Objects, open_objects
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared" / "data"
@@ -28,6 +30,23 @@ def shared_data() -> Path:
     if not SHARED.is_dir():
         pytest.skip(f"needs the real data, and there is no {SHARED}")
     return SHARED
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    """A database of the test's own, with all tables."""
+    database = Database(f"sqlite:///{tmp_path / 'iryo.sqlite'}")
+    database.migrate()
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def objects(tmp_path: Path) -> Iterator[Objects]:
+    """A folder of objects of the test's own."""
+    objects = open_objects((tmp_path / "objects").as_uri())
+    yield objects
+    objects.close()
 
 
 def pytest_collection_modifyitems(items: Iterable[pytest.Item]) -> None:
