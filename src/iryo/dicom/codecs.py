@@ -14,7 +14,7 @@ from iryo.dicom import codecs_header, codecs_rle, pixels_native
 from iryo.dicom.codecs_header import Codestream
 from iryo.dicom.pixels import Frame, PixelDescription, PixelKind, Samples
 from iryo.dicom.syntaxes import HTJ2K_LOSSLESS, HTJ2K_LOSSLESS_RPCL, Codec, syntax
-from iryo.errors import InvalidDicom, InvalidInput
+from iryo.errors import InvalidDicom, InvalidInput, TooLarge
 
 SIZE_MISMATCH = "SizeMismatch"
 
@@ -46,6 +46,12 @@ def decode(frame: Frame, description: PixelDescription, index: int = 0) -> Sampl
     return array if settled else pixels_native.canonical(array, description)
 
 
+# A codestream may be small for what it declares (a blank page), but not without end: over the first
+# it may grow to the second times its own size.
+_ALWAYS_BYTES = 256 << 20
+_MOST_GROWTH = 2000
+
+
 def decode_raw(frame: Frame, description: PixelDescription, index: int = 0) -> tuple[Samples, bool]:
     """Return the samples as they stand in the frame, and whether they are final.
 
@@ -60,6 +66,12 @@ def decode_raw(frame: Frame, description: PixelDescription, index: int = 0) -> t
     if description.kind is PixelKind.OPAQUE:
         bits = description.bits_allocated
         raise _refused(index, f"found Bits Allocated {bits}, expected 1, 8, 16, 32 or 64")
+    if description.decoded_bytes > max(_ALWAYS_BYTES, _MOST_GROWTH * len(frame)):
+        raise TooLarge(
+            f"frame {index + 1}: found {len(frame)} bytes that would become "
+            f"{description.decoded_bytes} bytes, expected at most {_MOST_GROWTH} times as many",
+            where="(7FE0,0010)",
+        )
     try:
         array, settled = decoder(frame, description)
     except InvalidInput:

@@ -211,7 +211,7 @@ def encode(array: Samples, description: PixelDescription, transfer_syntax: str) 
         description: what is written into the header beside it.
         transfer_syntax: a UID.
     """
-    plain = np.ascontiguousarray(array)
+    plain = pixels_native.contiguous(array)
     bits = description.bits_allocated
     if description.bits_stored < bits and description.kind is PixelKind.INTEGER:
         bits = precision(description, int(plain.min()), int(plain.max()))

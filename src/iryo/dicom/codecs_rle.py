@@ -6,6 +6,7 @@ from typing import cast
 import imagecodecs
 import numpy as np
 
+from iryo.dicom import pixels_native
 from iryo.dicom.pixels import Frame, PixelDescription, PixelKind, Samples
 from iryo.errors import InvalidDicom
 
@@ -109,12 +110,12 @@ def encode(array: Samples, description: PixelDescription) -> bytes:
         packed = np.packbits(array.reshape(-1), bitorder="little")
         return _assemble([imagecodecs.packbits_encode(packed.tobytes())])
     width = description.dtype.itemsize
-    little = np.ascontiguousarray(array, dtype=description.dtype)
+    little = pixels_native.contiguous(array.astype(description.dtype, copy=False))
     planes = little.view(np.uint8).reshape(description.rows, description.columns, -1)
     segments: list[bytes | bytearray] = []
     for sample in range(description.samples):
         for place in range(width):
-            plane = np.ascontiguousarray(planes[:, :, sample * width + width - 1 - place])
+            plane = pixels_native.contiguous(planes[:, :, sample * width + width - 1 - place])
             segments.append(imagecodecs.packbits_encode(plane))
     return _assemble(segments)
 

@@ -272,7 +272,7 @@ class _Native(_Frames):
         start, end = first // 8, (stop + 7) // 8
         if self.swapped:
             return self._swapped(start, end)
-        if first % 8 == 0:
+        if first % 8 == 0 and self.bits % 8 == 0:
             return self.view[start:end]
         packed = np.frombuffer(self.view[start:end], dtype=np.uint8)
         bits = np.unpackbits(packed, bitorder="little")[first % 8 : first % 8 + self.bits]

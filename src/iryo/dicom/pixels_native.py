@@ -36,6 +36,14 @@ def samples(frame: Frame, description: PixelDescription) -> Samples:
     return _little(flat.reshape(shape))
 
 
+def contiguous(array: Samples) -> Samples:
+    """Return the samples in C order, copied only if they are not.
+
+    Sides of length 1 may keep any stride in numpy, which the codecs take for another order.
+    """
+    return np.ascontiguousarray(array).reshape(-1).reshape(array.shape)
+
+
 def to_bytes(array: Samples, description: PixelDescription) -> bytes:
     """Return samples as the uncompressed bytes that `samples` reads: its inverse."""
     if description.kind is PixelKind.BIT:

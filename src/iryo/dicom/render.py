@@ -143,7 +143,8 @@ def ybr_to_rgb(array: Bytes) -> Bytes:
     cb -= 128
     cr -= 128
     rgb = np.stack((y + 1.402 * cr, y - 0.344136 * cb - 0.714136 * cr, y + 1.772 * cb), axis=-1)
-    return np.clip(np.rint(rgb), 0, 255).astype(np.uint8)
+    eight: Bytes = np.clip(np.rint(rgb), 0, 255).astype(np.uint8)
+    return eight
 
 
 def _modality(grey: Samples, seen: Look) -> NDArray[Any]:
@@ -192,7 +193,8 @@ def _to_bytes(values: NDArray[Any], low: float, high: float) -> Bytes:
 
 def _eight_bits(array: Samples, description: PixelDescription) -> Bytes:
     if array.dtype == np.uint8 and description.bits_stored == 8:
-        return array
+        plain: Bytes = array
+        return plain
     return _to_bytes(array, 0, float((1 << description.bits_stored) - 1))
 
 

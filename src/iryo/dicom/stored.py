@@ -229,7 +229,7 @@ class _Storing:
         if self.target == EXPLICIT_LITTLE:
             return self._native(source, number)
         raw, final = codecs.decode_raw(source, described, number)
-        raw = np.ascontiguousarray(raw)
+        raw = pixels_native.contiguous(raw)
         low, high = int(raw.min()), int(raw.max())
         kept, residue = raw, b""
         if not final and not _within(low, high, described):

@@ -1,0 +1,355 @@
+"""Decoding equals pydicom's for every real file; what lies is refused before it costs."""
+
+import contextlib
+import struct
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+import imagecodecs
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from iryo.dicom import (
+    PixelDescription,
+    PixelKind,
+    codecs_header,
+    codecs_rle,
+    decode,
+    describe_pixels,
+    read,
+    source_frames,
+    syntaxes,
+)
+from iryo.dicom import codecs_encode as encode
+from iryo.errors import InvalidDicom, InvalidInput, TooLarge
+from tests.dicom.known_files import Way, known, real_files
+from tests.dicom.pixel_oracle import oracle_frames, same
+
+FILES = list(real_files())
+
+
+def described(syntax: str = syntaxes.EXPLICIT_LITTLE, **changes: Any) -> PixelDescription:
+    fields: dict[str, Any] = {
+        "rows": 4,
+        "columns": 6,
+        "samples": 1,
+        "bits_allocated": 16,
+        "bits_stored": 16,
+        "high_bit": 15,
+        "signed": False,
+        "photometric": "MONOCHROME2",
+        "planar": 0,
+        "frames": 1,
+        "declared_frames": 1,
+        "kind": PixelKind.INTEGER,
+        "transfer_syntax": syntax,
+    }
+    return PixelDescription(**{**fields, **changes})
+
+
+@pytest.mark.parametrize("path", [path for _, path in FILES], ids=[name for name, _ in FILES])
+def test_decodes_as_pydicom_does(path: Path, tmp_path: Path) -> None:
+    row = known(path)
+    try:
+        instance = read(path.read_bytes())
+    except InvalidInput:
+        pytest.skip("read refuses it: test_parse holds the list of those")
+    if instance.pixels is None:
+        return
+    try:
+        description = describe_pixels(instance)
+        assert description is not None
+        ours = [
+            decode(frame, description, index)
+            for index, frame in enumerate(source_frames(instance, description))
+        ]
+    except InvalidDicom:
+        assert row is not None
+        assert row.way is Way.REFUSED
+        return
+    assert row is None or row.way is not Way.REFUSED
+    theirs = oracle_frames(path, row, tmp_path)
+    assert len(ours) == len(theirs) == description.frames
+    assert all(same(mine, other) for mine, other in zip(ours, theirs, strict=True))
+
+
+def test_every_exception_is_a_file_that_is_here(shared_data: Path) -> None:
+    assert shared_data.is_dir()
+    names = {row.name for path in FILES if (row := known(path[1])) is not None}
+    from tests.dicom.known_files import EXCEPTIONS
+
+    assert names == {row.name for row in EXCEPTIONS}
+
+
+# -------------------------------------------------------------------- round trips of the encoders
+
+
+@st.composite
+def images(draw: st.DrawFn) -> tuple[NDArray[Any], PixelDescription]:
+    """Samples within Bits Stored, and what a header says of them."""
+    rows, columns = draw(st.integers(1, 40)), draw(st.integers(1, 40))
+    samples = draw(st.sampled_from([1, 1, 3]))
+    allocated = draw(st.sampled_from([8, 16]))
+    stored = draw(st.integers(1, allocated))
+    signed = draw(st.booleans())
+    low = -(1 << (stored - 1)) if signed else 0
+    high = (1 << (stored - 1)) - 1 if signed else (1 << stored) - 1
+    random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    shape = (rows, columns) if samples == 1 else (rows, columns, samples)
+    kind = draw(st.sampled_from(["noise", "flat", "edges"]))
+    if kind == "noise":
+        array = random.integers(low, high, shape, endpoint=True)
+    elif kind == "flat":
+        array = np.full(shape, draw(st.integers(low, high)))
+    else:
+        array = random.choice([low, high], shape)
+    dtype = np.dtype(f"<{'i' if signed else 'u'}{allocated // 8}")
+    photometric = draw(st.sampled_from(["RGB", "YBR_FULL", "YBR_RCT"])) if samples == 3 else ""
+    return array.astype(dtype), described(
+        rows=rows,
+        columns=columns,
+        samples=samples,
+        bits_allocated=allocated,
+        bits_stored=stored,
+        high_bit=stored - 1,
+        signed=signed,
+        photometric=photometric or "MONOCHROME2",
+        planar=draw(st.sampled_from([0, 1])) if samples == 3 else 0,
+    )
+
+
+LOSSLESS = [
+    syntaxes.ENCAPSULATED_UNCOMPRESSED,
+    syntaxes.JPEG_LOSSLESS,
+    syntaxes.JPEG_LOSSLESS_SV1,
+    syntaxes.JPEG_LS,
+    syntaxes.JPEG_2000_LOSSLESS,
+    syntaxes.JPEG_XL_LOSSLESS,
+    syntaxes.HTJ2K_LOSSLESS,
+    syntaxes.HTJ2K_LOSSLESS_RPCL,
+    syntaxes.RLE,
+    syntaxes.DEFLATED_FRAME,
+]
+
+
+@pytest.mark.parametrize("uid", LOSSLESS)
+@given(image=images())
+def test_lossless_encoders_give_back_what_went_in(
+    uid: str, image: tuple[NDArray[Any], PixelDescription]
+) -> None:
+    array, description = image
+    target = described(
+        uid,
+        **{
+            name: getattr(description, name)
+            for name in ("rows", "columns", "samples", "bits_allocated", "bits_stored")
+        },
+        high_bit=description.high_bit,
+        signed=description.signed,
+        photometric=description.photometric,
+        planar=description.planar,
+    )
+    assert encode.can_encode(uid, target)
+    assert same(decode(encode.encode(array, target, uid), target), array)
+
+
+@given(
+    bits=st.lists(st.integers(0, 1), min_size=1, max_size=400),
+    columns=st.integers(1, 40),
+    uid=st.sampled_from([syntaxes.RLE, syntaxes.JPEG_2000_LOSSLESS, syntaxes.DEFLATED_FRAME]),
+)
+def test_single_bits_round_trip(bits: list[int], columns: int, uid: str) -> None:
+    rows = -(-len(bits) // columns)
+    array = np.resize(np.array(bits, dtype=np.uint8), (rows, columns))
+    description = described(
+        uid,
+        rows=rows,
+        columns=columns,
+        bits_allocated=1,
+        bits_stored=1,
+        high_bit=0,
+        kind=PixelKind.BIT,
+    )
+    assert same(decode(encode.encode(array, description, uid), description), array)
+
+
+@given(
+    width=st.sampled_from([1, 2, 4]), samples=st.sampled_from([1, 3]), seed=st.integers(0, 2**32)
+)
+def test_wide_samples_go_through_rle(width: int, samples: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    shape = (5, 7) if samples == 1 else (5, 7, samples)
+    array = random.integers(0, 256**width, shape).astype(f"<u{width}")
+    description = described(
+        syntaxes.RLE,
+        rows=5,
+        columns=7,
+        samples=samples,
+        bits_allocated=8 * width,
+        bits_stored=8 * width,
+    )
+    assert same(codecs_rle.decode(codecs_rle.encode(array, description), description), array)
+
+
+# -------------------------------------------------------------------- what lies
+
+
+def _jpeg_2000(width: int, height: int) -> bytes:
+    coded = bytearray(imagecodecs.jpeg2k_encode(np.zeros((8, 8), np.uint8), codecformat="J2K"))
+    struct.pack_into(">II", coded, 8, width, height)
+    struct.pack_into(">II", coded, 24, width, height)
+    return bytes(coded)
+
+
+def _htj2k(width: int, height: int) -> bytes:
+    coded = bytearray(imagecodecs.htj2k_encode(np.zeros((8, 8), np.uint8)))
+    struct.pack_into(">II", coded, 8, width, height)
+    struct.pack_into(">II", coded, 24, width, height)
+    return bytes(coded)
+
+
+def _with_frame(coded: bytes | bytearray, marker: int, width: int, height: int) -> bytes:
+    at = coded.index(bytes([0xFF, marker]))
+    return bytes(coded[: at + 5] + struct.pack(">HH", height, width) + coded[at + 9 :])
+
+
+def _jpeg(width: int, height: int) -> bytes:
+    return _with_frame(imagecodecs.jpeg8_encode(np.zeros((8, 8), np.uint8)), 0xC0, width, height)
+
+
+def _jpeg_ls(width: int, height: int) -> bytes:
+    return _with_frame(imagecodecs.jpegls_encode(np.zeros((8, 8), np.uint8)), 0xF7, width, height)
+
+
+@pytest.mark.parametrize(
+    ("uid", "build"),
+    [
+        (syntaxes.JPEG_2000, _jpeg_2000),
+        (syntaxes.HTJ2K_LOSSLESS_RPCL, _htj2k),
+        (syntaxes.HTJ2K, _htj2k),
+        (syntaxes.JPEG_BASELINE, _jpeg),
+        (syntaxes.JPEG_LS, _jpeg_ls),
+    ],
+)
+def test_a_huge_codestream_is_refused_before_it_costs(uid: str, build: Any) -> None:
+    frame = build(60000, 60000)
+    description = described(uid, rows=8, columns=8, bits_allocated=8, bits_stored=8)
+    tracemalloc.start()
+    try:
+        with pytest.raises(InvalidDicom, match="60000 rows") as caught:
+            decode(frame, description)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
+    assert caught.value.reason == "SizeMismatch"
+
+
+def test_a_huge_jpeg_xl_is_refused_before_it_costs() -> None:
+    frame = imagecodecs.jpegxl_encode(np.zeros((300, 500), np.uint8), lossless=True)
+    description = described(syntaxes.JPEG_XL, rows=8, columns=8, bits_allocated=8, bits_stored=8)
+    with pytest.raises(InvalidDicom, match="300 rows, 500 columns"):
+        decode(frame, description)
+
+
+@pytest.mark.parametrize("uid", [syntaxes.JPEG_2000_LOSSLESS, syntaxes.HTJ2K_LOSSLESS_RPCL])
+def test_a_bomb_whose_header_agrees_is_too_large(uid: str) -> None:
+    build = _jpeg_2000 if uid == syntaxes.JPEG_2000_LOSSLESS else _htj2k
+    description = described(uid, rows=40000, columns=40000, bits_allocated=8, bits_stored=8)
+    with pytest.raises(TooLarge, match="1600000000 bytes"):
+        decode(build(40000, 40000), description)
+
+
+@pytest.mark.parametrize(
+    "uid",
+    [row.uid for row in syntaxes.TABLE if row.encapsulated and row.codec != "video"],
+)
+@given(data=st.binary(max_size=300))
+def test_noise_is_no_frame(uid: str, data: bytes) -> None:
+    description = described(uid, rows=64, columns=64)
+    with pytest.raises(InvalidInput):
+        decode(data, description, 2)
+
+
+def test_the_message_names_the_frame() -> None:
+    description = described(syntaxes.RLE)
+    with pytest.raises(InvalidDicom, match=r"frame 3|RLE frame of 3 bytes"):
+        decode(b"abc", description, 2)
+
+
+def test_video_and_unknown_syntaxes_are_not_decoded() -> None:
+    for uid in ("1.2.840.10008.1.2.4.102", "1.2.3"):
+        with pytest.raises(InvalidDicom, match="expected a syntax that can be decoded"):
+            decode(b"", described(uid))
+
+
+def test_odd_sample_sizes_are_not_decoded() -> None:
+    description = described(bits_allocated=12, bits_stored=12, kind=PixelKind.OPAQUE)
+    with pytest.raises(InvalidDicom, match="Bits Allocated 12"):
+        decode(bytes(100), description)
+
+
+# -------------------------------------------------------------------- RLE as it is met
+
+
+def test_rle_with_padding_or_cut_runs_is_read() -> None:
+    description = described(syntaxes.RLE, bits_allocated=8, bits_stored=8)
+    head = struct.pack("<II", 1, 64).ljust(64, b"\0")
+    expected = np.full((4, 6), 7, np.uint8)
+    for body in (b"\xe9\x07", b"\xe9\x07\x00\x01", b"\x80\xe9\x07", b"\xea\x07\x05\x07"):
+        assert same(decode(head + body, description), expected)
+
+
+@pytest.mark.parametrize(
+    ("head", "message"),
+    [
+        (struct.pack("<II", 0, 64), "found 0 RLE segments"),
+        (struct.pack("<II", 16, 64), "found 16 RLE segments"),
+        (struct.pack("<II", 1, 63), "begins at 63"),
+        (struct.pack("<II", 1, 640), "begins at 640"),
+        (struct.pack("<III", 2, 64, 64), "expected 1"),
+    ],
+)
+def test_rle_headers_that_lie(head: bytes, message: str) -> None:
+    description = described(syntaxes.RLE, bits_allocated=8, bits_stored=8)
+    with pytest.raises(InvalidDicom, match=message):
+        decode(head.ljust(64, b"\0") + b"\xe9\x07", description)
+
+
+def test_rle_that_ends_too_soon() -> None:
+    description = described(syntaxes.RLE, bits_allocated=8, bits_stored=8)
+    head = struct.pack("<II", 1, 64).ljust(64, b"\0")
+    with pytest.raises(InvalidDicom, match="RLE segment of 23 bytes, expected 24"):
+        decode(head + b"\xea\x07", description)
+
+
+# -------------------------------------------------------------------- headers
+
+
+@given(rows=st.integers(1, 3000), columns=st.integers(1, 3000))
+def test_jpeg_xl_sizes(rows: int, columns: int) -> None:
+    coded = imagecodecs.jpegxl_encode(np.zeros((rows, columns), np.uint8), effort=1)
+    assert codecs_header.jpeg_xl_size(coded) == (columns, rows)
+
+
+def test_jp2_boxes_are_looked_through() -> None:
+    array = np.arange(48, dtype=np.uint8).reshape(6, 8)
+    coded = imagecodecs.jpeg2k_encode(array, level=0, codecformat="JP2")
+    header = codecs_header.jpeg_2000_header(coded)
+    assert (header.width, header.height, header.start > 0) == (8, 6, True)
+    description = described(syntaxes.JPEG_2000, rows=6, columns=8, bits_allocated=8, bits_stored=8)
+    assert same(decode(coded, description), array)
+
+
+@given(data=st.binary(max_size=200), start=st.sampled_from([b"", b"\xff\xd8", b"\xff\x4f\xff\x51"]))
+def test_header_readers_only_refuse(data: bytes, start: bytes) -> None:
+    for reader in (
+        codecs_header.jpeg_header,
+        codecs_header.jpeg_2000_header,
+        codecs_header.jpeg_xl_size,
+    ):
+        with contextlib.suppress(InvalidDicom):
+            reader(start + data)
