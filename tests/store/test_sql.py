@@ -1,6 +1,7 @@
 """SQLite passes the suite; and what only SQLite can get wrong."""
 
 import sqlite3
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -67,10 +68,22 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     database.close()
 
 
+def test_only_the_owner_can_look(tmp_path: Path) -> None:
+    folder = tmp_path / "new"
+    database = Database(f"sqlite:///{folder}/rows.sqlite")
+    database.migrate()
+    with database.write() as connection:
+        connection.execute(text("CREATE TABLE t (a TEXT)"))
+        modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
+    database.close()
+    assert modes == dict.fromkeys(["rows.sqlite", "rows.sqlite-wal", "rows.sqlite-shm"], 0o600)
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     database = Database(f"sqlite:///{tmp_path}/file/below/rows.sqlite")
-    with pytest.raises(Unavailable, match="cannot make the folder"):
+    with pytest.raises(Unavailable, match="cannot make database"):
         database.migrate()
 
 

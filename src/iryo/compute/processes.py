@@ -120,7 +120,8 @@ class ProcessExecutor(Executor):
 
     A future raises WorkerDied if the process died in the middle of its call (killed, out of memory,
     crashed in native code), and BrokenExecutor if no process could be started. Workers ignore
-    SIGINT, and end when this process ends, however it does.
+    SIGINT, and end when this process ends, however it does; one that is in native code which holds
+    the interpreter's lock ends when it lets go of it.
     """
 
     def __init__(self, workers: int) -> None:

@@ -178,7 +178,7 @@ class Database:
         """
         from iryo.store.migrations import upgrade
 
-        self._make_folder()
+        self._make_file()
         upgrade(self)
 
     def close(self) -> None:
@@ -187,13 +187,13 @@ class Database:
         self._readers.dispose()
         self._writers.dispose()
 
-    def _make_folder(self) -> None:
+    def _make_file(self) -> None:
+        """Make it for its owner only; SQLite gives its other files the same mode."""
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._path.touch(mode=0o600)
         except OSError as error:
-            raise Unavailable(
-                f"cannot make the folder of database {self.url}: {error.strerror}"
-            ) from error
+            raise Unavailable(f"cannot make database {self.url}: {error.strerror}") from error
 
     def _check_process(self) -> None:
         # A SQLite connection that crosses a fork corrupts (https://www.sqlite.org/howtocorrupt.html
