@@ -102,30 +102,37 @@ class KeyFile:
 
 def _read(path: Path) -> bytes:
     try:
-        descriptor = os.open(path, os.O_RDONLY)
+        # A pipe in its place would have us wait for who writes into it.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     except FileNotFoundError:
         raise NotFound(f"there is no key file at {path}: `iryo init` makes it") from None
-    except PermissionError:
+    except OSError as error:
         raise InvalidInput(
-            f"the key file {path} belongs to another user, expected this one's", where="key_file"
+            f"the key file {path} cannot be read: {os.strerror(error.errno or 0)}",
+            where="key_file",
         ) from None
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise InvalidInput(f"found no plain file at {path}, expected one", where="key_file")
-        mode = stat.S_IMODE(status.st_mode)
-        if mode & 0o077:
-            raise InvalidInput(
-                f"the key file {path} has mode {mode:03o}, expected 600: after `chmod 600 {path}` "
-                "consider who may have read it",
-                where="key_file",
-            )
-        if status.st_uid != os.geteuid():
-            raise InvalidInput(
-                f"the key file {path} belongs to user {status.st_uid}, expected {os.geteuid()}",
-                where="key_file",
-            )
-        key = file.read(_LENGTH + 1)
+    try:
+        _check(path, os.fstat(descriptor))
+        key = os.read(descriptor, _LENGTH + 1)
+        size = os.fstat(descriptor).st_size
+    finally:
+        os.close(descriptor)
     if len(key) != _LENGTH:
-        raise Damaged(f"the key file {path} has {status.st_size} bytes, expected {_LENGTH}")
+        raise Damaged(f"the key file {path} has {size} bytes, expected {_LENGTH}")
     return key
+
+
+def _check(path: Path, status: os.stat_result) -> None:
+    mode = stat.S_IMODE(status.st_mode)
+    if not stat.S_ISREG(status.st_mode):
+        problem = f"found no plain file at {path}, expected one"
+    elif mode & 0o077:
+        problem = (
+            f"the key file {path} has mode {mode:03o}, expected 600: after `chmod 600 {path}` "
+            "consider who may have read it"
+        )
+    elif status.st_uid != os.geteuid():
+        problem = f"the key file {path} belongs to user {status.st_uid}, expected {os.geteuid()}"
+    else:
+        return
+    raise InvalidInput(problem, where="key_file")
