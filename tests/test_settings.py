@@ -287,6 +287,9 @@ def test_rows_for_a_person(user: Path) -> None:
     assert row(loaded, "tls_key") == ("", "default")
     assert row(loaded, "port") == ("8100", "default")
     assert loaded.settings.database == "postgresql://me:s3:cret@db/iryo"
+    odd = load({"database": "a://me:secret@[", "objects": "a://b@c"}, environ, None)
+    assert row(odd, "database") == ("a://me:***@[", "flag")
+    assert row(odd, "objects") == ("a://b@c", "flag")
 
 
 VALUES: st.SearchStrategy[Any] = st.one_of(

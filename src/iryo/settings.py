@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from iryo.errors import InvalidInput
 
@@ -61,6 +60,9 @@ class Place:
 
     folder: Path  # what a relative path is relative to
     user: Path  # what ~ stands for
+
+
+Written = dict[str, tuple[object, str, Place]]  # by name: the value, its source, its place
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,8 +206,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         "host",
         _TEXT,
         "127.0.0.1",
-        "The address that the server listens on. Other than loopback needs tls_certificate or "
-        "behind_proxy.",
+        "The address that the server listens on; any but loopback needs TLS or behind_proxy.",
     ),
     Setting("port", _number(0, 65535), "8100", "The port of the server; 0 takes a free one."),
     Setting(
@@ -225,8 +226,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         "region",
         _pattern(r"[a-z]{2,4}(-[a-z]+){1,2}-[0-9]{1,2}", "a region such as us-east-1"),
         "us-east-1",
-        "The AWS region that this installation plays: requests must be signed for it, and ARNs "
-        "name it.",
+        "The AWS region that this installation plays: requests are signed for it, ARNs name it.",
     ),
     Setting(
         "account",
@@ -299,12 +299,10 @@ def load(flags: Mapping[str, object], environ: Mapping[str, str], file: Path | N
         if name.startswith(PREFIX) and name != CONFIG_VARIABLE
     }
     _check_known(variables, "environment", shown=lambda name: PREFIX + name.upper())
-    if file is None and environ.get(CONFIG_VARIABLE):
-        file = _read_path(environ[CONFIG_VARIABLE], here)
+    if file is None and (named := environ.get(CONFIG_VARIABLE)):
+        file = _read_path(named, here)
 
-    chosen: dict[str, tuple[object, str, Place]] = {}
-    if file is not None:
-        chosen |= _read_file(file, here)
+    chosen = {} if file is None else _read_file(file, here)
     chosen |= {name: (text, PREFIX + name.upper(), here) for name, text in variables.items()}
     chosen |= {name: (value, "flag", here) for name, value in given.items()}
     data = environ.get("XDG_DATA_HOME", "")
@@ -324,9 +322,7 @@ def load(flags: Mapping[str, object], environ: Mapping[str, str], file: Path | N
     return _assemble(home, chosen, file, here)
 
 
-def _assemble(
-    home: Path, chosen: Mapping[str, tuple[object, str, Place]], file: Path | None, here: Place
-) -> Loaded:
+def _assemble(home: Path, chosen: Written, file: Path | None, here: Place) -> Loaded:
     values: dict[str, Any] = {"home": home}
     for setting in SETTINGS[1:]:
         default = setting.default
@@ -342,12 +338,7 @@ def _assemble(
     return Loaded(settings, sources, file)
 
 
-def _value(
-    setting: Setting,
-    chosen: Mapping[str, tuple[object, str, Place]],
-    default: str | None,
-    here: Place,
-) -> Any:
+def _value(setting: Setting, chosen: Written, default: str | None, here: Place) -> Any:
     raw, source, place = chosen.get(setting.name, (default, "default", here))
     if raw is None:
         return None
@@ -355,13 +346,13 @@ def _value(
         return setting.kind.read(raw, place)
     except (ValueError, TypeError, KeyError, AttributeError):
         raise InvalidInput(
-            f"setting {setting.name}, from {source}: found {_show(raw)!r}, expected "
-            f"{setting.kind.expected}",
+            f"setting {setting.name}, from {source}: "
+            f"found {_show(raw)!r}, expected {setting.kind.expected}",
             where=setting.name,
         ) from None
 
 
-def _read_file(file: Path, here: Place) -> dict[str, tuple[object, str, Place]]:
+def _read_file(file: Path, here: Place) -> Written:
     try:
         with file.open("rb") as stream:
             content = tomllib.load(stream)
@@ -382,9 +373,8 @@ def _check_known(
     for name in names:
         if name not in _NAMES:
             close = difflib.get_close_matches(name, _NAMES, n=1)
-            hint = "expected one of " + ", ".join(map(shown, _NAMES))
-            if close:
-                hint = f"did you mean {shown(close[0])}?"
+            known = f"one of {', '.join(_NAMES)}"
+            hint = f"did you mean {shown(close[0])}?" if close else f"expected {known}"
             message = f"found the unknown setting {shown(name)} ({source}); {hint}"
             raise InvalidInput(message, where=name)
 
@@ -397,7 +387,5 @@ def _show(value: object) -> str:
             return str(value).lower()
         case tuple() | list():
             return ",".join(map(str, value))
-        case str() if "@" in value and (parts := urlsplit(value)).password is not None:
-            return value.replace(f":{parts.password}@", ":***@", 1)
         case _:
-            return str(value)
+            return re.sub(r"(//[^:/@]*:).*@", r"\1***@", str(value))

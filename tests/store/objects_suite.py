@@ -5,9 +5,6 @@ class TestMine(ObjectsSuite):
     def objects(self) -> Iterator[Objects]: ...
 """
 
-import multiprocessing
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,11 +13,11 @@ from typing import Any
 
 import hypothesis
 import pytest
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import run_state_machine_as_test
 
 from iryo.errors import Conflict, Damaged, InvalidInput, NotFound
-from iryo.store.objects import Objects, open_objects
+from iryo.store.objects import Objects
+from tests.store.objects_machine import ObjectsMachine
 
 BAD_KEYS = (
     "",
@@ -262,165 +259,3 @@ class ObjectsSuite:
                 max_examples=25, stateful_step_count=25, deadline=None, print_blob=True
             ),
         )
-
-
-# No key is the beginning of another: what then happens is not promised.
-KEYS = st.sampled_from(["a", "b/1", "b/2", "b/c/3", "b/c/d/4", "B.x/5", "-_/6"])
-PIECES = st.binary(max_size=300)
-
-
-class ObjectsMachine(RuleBasedStateMachine):
-    """An object store beside the dict that it should be."""
-
-    def __init__(self, objects: Objects) -> None:
-        super().__init__()
-        self.objects = objects
-        self.model: dict[str, bytes] = {}
-
-    @rule(key=KEYS, data=st.one_of(PIECES, st.lists(PIECES, max_size=5)))
-    def put(self, key: str, data: bytes | list[bytes]) -> None:
-        whole = data if isinstance(data, bytes) else b"".join(data)
-        if key in self.model:
-            with pytest.raises(Conflict):
-                self.objects.put(key, data)
-        else:
-            assert self.objects.put(key, data) == len(whole)
-            self.model[key] = whole
-
-    @rule(key=KEYS)
-    def get(self, key: str) -> None:
-        if key in self.model:
-            assert self.objects.get(key) == self.model[key]
-            assert self.objects.size(key) == len(self.model[key])
-        else:
-            with pytest.raises(NotFound):
-                self.objects.get(key)
-
-    @rule(key=KEYS, offset=st.integers(0, 400), length=st.integers(0, 400))
-    def get_range(self, key: str, offset: int, length: int) -> None:
-        if key not in self.model:
-            with pytest.raises(NotFound):
-                self.objects.get_range(key, offset, length)
-        elif offset + length > len(self.model[key]):
-            with pytest.raises(Damaged):
-                self.objects.get_range(key, offset, length)
-        else:
-            expected = self.model[key][offset : offset + length]
-            assert self.objects.get_range(key, offset, length) == expected
-
-    @rule(keys=st.lists(KEYS, max_size=4))
-    def delete(self, keys: list[str]) -> None:
-        self.objects.delete(keys)
-        for key in keys:
-            self.model.pop(key, None)
-
-    @rule(prefix=st.sampled_from(["", "b", "b/c", "b/c/d/", "B.x", "a", "zz"]))
-    def list_below(self, prefix: str) -> None:
-        below = f"{prefix.removesuffix('/')}/" if prefix else ""
-        expected = {k: len(v) for k, v in self.model.items() if k.startswith(below)}
-        assert {one.key: one.size for one in self.objects.list(prefix)} == expected
-
-    @invariant()
-    def nothing_else_is_there(self) -> None:
-        assert {one.key for one in self.objects.list()} == set(self.model)
-
-    def teardown(self) -> None:
-        self.objects.delete(self.model)
-
-
-class SharedObjectsSuite(ObjectsSuite):
-    """And what a store must do that several processes open by its URL."""
-
-    def test_one_of_two_processes_wins_a_key(self, objects: Objects) -> None:
-        context = multiprocessing.get_context("spawn")
-        barrier = context.Barrier(2)
-        results = context.Queue()
-        racers = [
-            context.Process(target=race, args=(objects.url, barrier, results, n)) for n in range(2)
-        ]
-        for racer in racers:
-            racer.start()
-        won = dict(results.get(timeout=60) for _ in racers)
-        for racer in racers:
-            racer.join(60)
-            assert racer.exitcode == 0
-        results.close()
-        for n in range(ROUNDS):
-            winners = [who for who, rounds in won.items() if rounds[n]]
-            assert len(winners) == 1
-            assert objects.get(f"race/{n}") == bytes([winners[0]]) * 70_000
-        assert len(list(objects.list())) == ROUNDS
-
-    def test_a_writer_killed_in_the_middle_leaves_nothing(self, objects: Objects) -> None:
-        """By SIGKILL, while the pieces of an object come in."""
-        child = subprocess.Popen(
-            [sys.executable, "-c", SLOW_WRITER, objects.url], stdout=subprocess.PIPE
-        )
-        assert child.stdout is not None
-        with child.stdout:
-            assert child.stdout.readline() == b"in the middle\n"
-            child.kill()
-        child.wait()
-        with pytest.raises(NotFound):
-            objects.get("slow/object")
-        assert list(objects.list()) == []
-        assert objects.put("slow/object", b"now") == 3
-
-    def test_what_a_dead_process_put_is_there(self, objects: Objects) -> None:
-        child = subprocess.run([sys.executable, "-c", QUICK_WRITER, objects.url], check=False)
-        assert child.returncode == -9
-        assert objects.get("quick/object") == b"x" * 100_000
-
-    def test_a_deletion_elsewhere_is_seen(self, objects: Objects) -> None:
-        other = open_objects(objects.url)
-        objects.put("gone/1", b"1")
-        objects.put("gone/2", b"2")
-        assert objects.get_range("gone/1", 0, 1) == b"1"
-        assert objects.get_range("gone/2", 0, 1) == b"2"
-        other.delete(["gone/1", "gone/2"])
-        other.put("gone/2", b"new")
-        with pytest.raises(NotFound):
-            objects.get_range("gone/1", 0, 1)
-        assert objects.get_range("gone/2", 0, 3) == b"new"
-        other.close()
-
-
-ROUNDS = 30
-
-
-def race(url: str, barrier: Any, results: Any, who: int) -> None:
-    """In a process of its own: put the same keys as the other at the same moments."""
-    objects = open_objects(url)
-    won = []
-    for n in range(ROUNDS):
-        barrier.wait(60)
-        try:
-            objects.put(f"race/{n}", [bytes([who]) * 35_000] * 2)
-        except Conflict:
-            won.append(False)
-        else:
-            won.append(True)
-    objects.close()
-    results.put((who, won))
-
-
-SLOW_WRITER = """
-import sys
-import threading
-from iryo.store import open_objects
-
-def pieces():
-    yield b"x" * 5_000_000
-    print("in the middle", flush=True)
-    threading.Event().wait()
-
-open_objects(sys.argv[1]).put("slow/object", pieces())
-"""
-
-QUICK_WRITER = """
-import os, signal, sys
-from iryo.store import open_objects
-
-open_objects(sys.argv[1]).put("quick/object", b"x" * 100_000)
-os.kill(os.getpid(), signal.SIGKILL)
-"""

@@ -18,7 +18,7 @@ from iryo.errors import Conflict, Damaged, NotFound, Unavailable
 from iryo.store import folder as store_folder
 from iryo.store.folder import FolderObjects
 from iryo.store.objects import Objects, open_objects
-from tests.store.objects_suite import SharedObjectsSuite
+from tests.store.shared_objects_suite import SharedObjectsSuite
 
 
 class TestFolder(SharedObjectsSuite):
