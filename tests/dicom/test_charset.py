@@ -130,7 +130,11 @@ def test_the_talk_s_example_reaches_every_level() -> None:
         assert normalised.series["SeriesDescription"] == "核医学"
         assert instance.text(0x00100010) == SHIBUYA
         assert to_dicom_json(instance)["00100010"]["Value"] == [
-            {"Alphabetic": "SHIBUYA^YASUKO", "Ideographic": "渋谷^美智子", "Phonetic": "しるがね^ひでお"}
+            {
+                "Alphabetic": "SHIBUYA^YASUKO",
+                "Ideographic": "渋谷^美智子",
+                "Phonetic": "しるがね^ひでお",
+            }
         ]
 
 
@@ -265,9 +269,7 @@ def test_spellings(declared: bytes, terms: tuple[str, ...], noted: bool) -> None
 def test_the_metadata_says_which_attribute_was_touched() -> None:
     data = file(
         explicit(0x00080005, "CS", b"ISO_IR 13 "),
-        explicit(
-            0x00081140, "SQ", item(explicit(0x00080104, "LO", "検査".encode("shift_jis")))
-        ),
+        explicit(0x00081140, "SQ", item(explicit(0x00080104, "LO", "検査".encode("shift_jis")))),
         explicit(0x00100010, "PN", "山田^太郎 ".encode("shift_jis")),
         explicit(0x00104000, "LT", "頭部".encode("shift_jis")),
     )

@@ -4,7 +4,6 @@ import mmap
 import struct
 import tracemalloc
 import zlib
-from pathlib import Path
 
 import pytest
 
@@ -173,7 +172,7 @@ def test_implicit_where_explicit_is_declared_and_the_reverse() -> None:
 
 def test_a_command_set_before_the_data_set() -> None:
     command = implicit(0x00000002, b"1.2.840.10008.1.1\0") + implicit(0x00000100, b"\1\0")
-    instance = read(bytes(128) + b"DICM" + file(NAME)[132:-len(NAME)] + command + NAME)
+    instance = read(bytes(128) + b"DICM" + file(NAME)[132 : -len(NAME)] + command + NAME)
     assert instance.text(0x00100010) == "Doe^Jane"
     assert instance.integer(0x00000100) == 1
 
@@ -205,14 +204,18 @@ def test_encapsulated_pixels_say_their_syntax(
 # ------------------------------------------------------------------ ends
 
 
-@pytest.mark.parametrize("padding", [b"\0", b"\0" * 5000, b"\xff" * 9, b"  ", b"\r\n" * 40, b"\x1a"])
+@pytest.mark.parametrize(
+    "padding", [b"\0", b"\0" * 5000, b"\xff" * 9, b"  ", b"\r\n" * 40, b"\x1a"]
+)
 def test_padding_after_the_last_element(padding: bytes) -> None:
     instance = read(file(NAME, padding))
     assert set(to_dicom_json(instance)) == {"00100010"}
     assert ["padding" in fault.message for fault in instance.faults] == [True]
 
 
-@pytest.mark.parametrize("garbage", [b"appended by an archive", b"<xml/>", b"\1\2\3", bytes(7) + b"x"])
+@pytest.mark.parametrize(
+    "garbage", [b"appended by an archive", b"<xml/>", b"\1\2\3", bytes(7) + b"x"]
+)
 def test_garbage_after_the_pixel_data(garbage: bytes) -> None:
     instance = read(file(NAME, explicit(0x7FE00010, "OW", b"\1\2"), garbage))
     assert set(to_dicom_json(instance)) == {"00100010", "7FE00010"}
@@ -335,10 +338,11 @@ def test_too_many_elements_stop_at_the_limit() -> None:
     read(file(CODE * 900), limits=Limits(elements=1000))
 
 
-def test_a_message_never_holds_what_the_patient_is_called(tmp_path: Path) -> None:
-    for cut in range(140, len(file(NAME, ID)) - 1):
-        try:
-            read(file(NAME, ID)[:cut])
-        except InvalidDicom as error:
-            assert "Doe" not in error.message
-    assert not list(tmp_path.iterdir())
+def test_a_message_never_holds_what_the_patient_is_called() -> None:
+    data = file(NAME, explicit(0x00100020, "LO", b"Doe 4711"))
+    with pytest.raises(InvalidDicom) as caught:
+        read(data[:-1])
+    assert "Doe" not in str(caught.value)
+    with pytest.raises(InvalidDicom) as caught:
+        read(data[: 132 + 40 + 12])
+    assert "Doe" not in str(caught.value)

@@ -313,7 +313,7 @@ class Instance:
         return text.strip(" \0") or None
 
     def integer(self, tag: int) -> int | None:
-        """The first value of the element `tag` as an integer; None when there is none."""
+        """The first value of the element `tag` as an integer; None where it is no whole number."""
         row = self.elements.row(tag)
         if row is None:
             return None
@@ -324,7 +324,8 @@ class Instance:
             number = struct.Struct((">" if self.big_endian else "<") + form)
             if len(raw) < number.size:
                 return None
-            return int(number.unpack(raw[: number.size])[0])
+            value = number.unpack(raw[: number.size])[0]
+            return int(value) if value % 1 == 0 else None
         try:
             return int(raw.split(b"\\", 1)[0].strip(b" \0"))
         except ValueError:
