@@ -50,7 +50,7 @@ _LOG: Final = logging.getLogger(__name__)
 # Visible ASCII but for ^, which parts the components of a DICOM name, and \, which in JSON hides
 # characters: no person's name in full passes here.
 _PLAIN: Final = re.compile(rb"[!-\[\]_-~]*")
-_PLAIN_TEXT: Final = re.compile(r"[!-\[\]_-~]*")
+_PLAIN_TEXT: Final = re.compile(r"[!#-\[\]_-~]*")  # nor ", which marks the ends in JSON
 _DETAIL_LIMIT: Final = 1024  # bytes of JSON
 _LINE_LIMIT: Final = 2048
 
@@ -75,6 +75,7 @@ class Audit:
         backlog_bytes: how much may wait for the database.
         rotate_bytes: how long a spool may get that the database has taken in.
         drain_seconds: how often the thread moves events into the table.
+        adopt_seconds: how often it looks for spools of processes that have died.
     """
 
     def __init__(
@@ -86,6 +87,7 @@ class Audit:
         backlog_bytes: int = BACKLOG_BYTES,
         rotate_bytes: int = ROTATE_BYTES,
         drain_seconds: float = DRAIN_SECONDS,
+        adopt_seconds: float = ADOPT_SECONDS,
     ) -> None:
         self._database = database
         self._folder = folder
@@ -93,6 +95,7 @@ class Audit:
         self._backlog_bytes = backlog_bytes
         self._rotate_bytes = rotate_bytes
         self._drain_seconds = drain_seconds
+        self._adopt_seconds = adopt_seconds
         self._spool: Spool | None = None
         self._retired: list[Spool] = []
         self._append = threading.Lock()  # held for one append, or to change the spool
@@ -238,7 +241,7 @@ class Audit:
         while not self._closing.wait(pause):
             try:
                 with self._drain:
-                    if since_adopted >= ADOPT_SECONDS:
+                    if since_adopted >= self._adopt_seconds:
                         since_adopted = 0.0
                         self._adopt()
                     self._drain_all()
@@ -341,21 +344,22 @@ def _encode(event: AuditEvent) -> bytes:
 
     In the common case one pattern over the whole proves it.
     """
-    payload = orjson.dumps(
-        (
-            event.at,
-            event.actor,
-            event.action,
-            event.resource,
-            event.scope,
-            event.source,
-            event.outcome,
-            event.request_id,
-            event.detail,
+    with suppress(TypeError):  # what JSON cannot say is dealt with below
+        payload = orjson.dumps(
+            (
+                event.at,
+                event.actor,
+                event.action,
+                event.resource,
+                event.scope,
+                event.source,
+                event.outcome,
+                event.request_id,
+                event.detail,
+            )
         )
-    )
-    if _PLAIN.fullmatch(payload) and len(payload) <= _LINE_LIMIT:
-        return payload
+        if _PLAIN.fullmatch(payload) and len(payload) <= _LINE_LIMIT:
+            return payload
     texts = [_plain(getattr(event, name)) for name in _TEXTS]
     detail = {_plain(key): _plain(value) for key, value in event.detail.items()}
     if len(orjson.dumps(detail)) > _DETAIL_LIMIT:
@@ -364,7 +368,9 @@ def _encode(event: AuditEvent) -> bytes:
 
 
 def _plain(value: object) -> Any:
-    if isinstance(value, (bool, int, float)) or value is None:
+    if value is None or isinstance(value, float):
+        return value
+    if isinstance(value, int) and abs(value) < 1 << 63:
         return value
     if isinstance(value, str) and _PLAIN_TEXT.fullmatch(value):
         return value[:512]

@@ -13,7 +13,7 @@ import fcntl
 import os
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
@@ -149,10 +149,12 @@ class Spool:
 
     def remove(self) -> None:
         """It is in the database: delete it for good, or put it aside if it was damaged."""
-        if self.damaged:
-            self.path.replace(self.path.with_suffix(_DAMAGED))
-        else:
-            self.path.unlink()
+        # Somebody may have deleted it by hand: that is no reason to stop.
+        with suppress(FileNotFoundError):
+            if self.damaged:
+                self.path.replace(self.path.with_suffix(_DAMAGED))
+            else:
+                self.path.unlink()
         folder = os.open(self.path.parent, os.O_RDONLY)
         try:
             os.fsync(folder)
