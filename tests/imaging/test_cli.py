@@ -9,6 +9,7 @@ import sys
 import time
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import imagecodecs
 import numpy as np
@@ -219,7 +220,7 @@ def test_image_sets_that_are_not_there_or_not_one(loaded: Program) -> None:
 # ------------------------------------------------------------------------------------------- frame
 
 
-def picture(program: Program, tmp_path: Path, *words: str) -> np.ndarray:  # type: ignore[type-arg]
+def picture(program: Program, tmp_path: Path, *words: str) -> np.ndarray[Any, Any]:
     path = tmp_path / "frame.png"
     program.says("frame", *words, "--output", path)
     image = imagecodecs.png_decode(path.read_bytes())

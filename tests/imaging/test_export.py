@@ -151,7 +151,7 @@ def test_instances_come_in_the_order_of_their_numbers(site: Site, tmp_path: Path
 
 
 def test_without_numbers_the_uids_count() -> None:
-    instances = {uid: {"DICOM": {}} for uid in ("1.10", "1.9", "1.2.x")}
+    instances: dict[str, Any] = {uid: {"DICOM": {}} for uid in ("1.10", "1.9", "1.2.x")}
     instances["1.11"] = {"DICOM": {"InstanceNumber": ["+3"]}}
     document = {"Study": {"Series": {"1": {"Instances": instances}}}}
     assert in_order(document)[0] == "1.11"
