@@ -1,12 +1,8 @@
-"""A database with the tables of all rooms, and a clock that tests set."""
+"""A clock that tests set."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
-
-from iryo.store.sql import Database
 
 
 class Clock:
@@ -23,14 +19,6 @@ class Clock:
 
     def advance(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(f"sqlite:///{tmp_path}/test.sqlite")
-    database.migrate()
-    yield database
-    database.close()
 
 
 @pytest.fixture

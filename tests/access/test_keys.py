@@ -49,8 +49,9 @@ def test_secret_stands_nowhere_in_the_database(
     with database.read() as connection:
         row = connection.execute(select(keys).where(keys.c.id == key_id)).one()
     assert secret.encode() not in row.sealed
-    for file in tmp_path.glob("test.sqlite*"):
-        assert secret.encode() not in file.read_bytes()
+    files = list(tmp_path.glob("iryo.sqlite*"))
+    assert files
+    assert not [file for file in files if secret.encode() in file.read_bytes()]
 
 
 def test_unknown_key(access: Access) -> None:

@@ -1,8 +1,6 @@
-"""A database with the tables of all rooms, a clock that tests set, and a queue on both."""
+"""A clock that tests set, and a queue on it."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -21,14 +19,6 @@ class Clock:
 
     def advance(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(f"sqlite:///{tmp_path}/test.sqlite")
-    database.migrate()
-    yield database
-    database.close()
 
 
 @pytest.fixture

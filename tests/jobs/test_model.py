@@ -22,6 +22,7 @@ from iryo.jobs.model import (
     Progress,
     Release,
     backoff_seconds,
+    new_job,
     transition,
 )
 
@@ -34,30 +35,7 @@ def later(seconds: float) -> datetime:
 
 @pytest.fixture
 def waiting() -> Job:
-    return Job(
-        id="j",
-        kind="k",
-        scope="*",
-        state=JobState.SUBMITTED,
-        payload={},
-        result=None,
-        message=None,
-        done=0,
-        total=None,
-        attempts=0,
-        created_at=NOW,
-        started_at=None,
-        ended_at=None,
-        updated_at=NOW,
-        cancel_requested=False,
-        token=None,
-        max_attempts=3,
-        strikes=0,
-        best=0,
-        fence=0,
-        worker=None,
-        due_at=NOW,
-    )
+    return new_job("j", NOW, kind="k", scope="*", payload={}, max_attempts=3)
 
 
 @pytest.fixture

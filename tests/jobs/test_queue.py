@@ -5,7 +5,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from iryo.errors import Conflict, InvalidInput, LeaseLost, NotFound
 from iryo.jobs import Job, Jobs, JobState, Progress
@@ -50,6 +50,28 @@ def test_token_gives_the_earlier_job(database: Database, jobs: Jobs) -> None:
     done = jobs.complete(leased, {})
     assert submit(database, jobs, token="t") == done
     assert jobs.lease("w", ["k"], 30) is None
+
+
+def test_token_that_another_used_at_the_same_moment(
+    database: Database, jobs: Jobs, clock: Clock
+) -> None:
+    """Where writers do not queue, two may both find the token unused: the second insert loses."""
+
+    class Blind(Jobs):
+        """Sees the rows of others only once its own insert has failed."""
+
+        looks = 0
+
+        def _with_token(self, connection: Connection, job: Job) -> Job | None:
+            self.looks += 1
+            return super()._with_token(connection, job) if self.looks > 1 else None
+
+    job = submit(database, jobs, token="t")
+    assert submit(database, Blind(database, clock), token="t") == job
+    with pytest.raises(Conflict):
+        submit(database, Blind(database, clock), token="t", payload={"n": 2})
+    with database.read() as connection:
+        assert jobs.list(connection, kind="k", scope="s") == [job]
 
 
 def test_token_with_another_payload_is_a_conflict(database: Database, jobs: Jobs) -> None:

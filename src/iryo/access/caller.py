@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from iryo.access.audit import Audit
 from iryo.access.model import AuditEvent, Principal
-from iryo.errors import AccessDenied, IryoError
+from iryo.errors import AccessDenied, Damaged, IryoError, Unavailable, WorkerDied
 
 __all__ = ["Caller"]
 
@@ -34,6 +34,8 @@ class Caller:
             outcome = "allowed"
         except AccessDenied:
             outcome = "denied"
+            raise
+        except (Damaged, Unavailable, WorkerDied):
             raise
         except IryoError:
             outcome = "refused"

@@ -34,6 +34,7 @@ __all__ = [
     "Progress",
     "Release",
     "backoff_seconds",
+    "new_job",
     "transition",
 ]
 
@@ -168,6 +169,43 @@ class Cancel:
 
 
 Event = Claim | Beat | Complete | Fail | Release | Abort | Cancel
+
+
+def new_job(
+    job_id: str,
+    now: datetime,
+    *,
+    kind: str,
+    scope: str,
+    payload: dict[str, Any],
+    token: str | None = None,
+    max_attempts: int = 5,
+) -> Job:
+    """A job as it begins: submitted, and due at once."""
+    return Job(
+        id=job_id,
+        kind=kind,
+        scope=scope,
+        state=JobState.SUBMITTED,
+        payload=payload,
+        result=None,
+        message=None,
+        done=0,
+        total=None,
+        attempts=0,
+        created_at=now,
+        started_at=None,
+        ended_at=None,
+        updated_at=now,
+        cancel_requested=False,
+        token=token,
+        max_attempts=max_attempts,
+        strikes=0,
+        best=0,
+        fence=0,
+        worker=None,
+        due_at=now,
+    )
 
 
 def transition(job: Job, event: Event, now: datetime) -> Job:

@@ -22,6 +22,7 @@ from iryo.jobs.model import (
     JobState,
     Progress,
     Release,
+    new_job,
     transition,
 )
 from iryo.jobs.store import job_of, jobs, values_of
@@ -78,30 +79,14 @@ class Jobs:
             )
         # What a row gives back is what counts: tuples become lists, NaN null.
         payload = orjson.loads(orjson.dumps(payload))
-        now = self._clock()
-        job = Job(
-            id=new_id(),
+        job = new_job(
+            new_id(),
+            self._clock(),
             kind=kind,
             scope=scope,
-            state=JobState.SUBMITTED,
             payload=payload,
-            result=None,
-            message=None,
-            done=0,
-            total=None,
-            attempts=0,
-            created_at=now,
-            started_at=None,
-            ended_at=None,
-            updated_at=now,
-            cancel_requested=False,
             token=token,
             max_attempts=max_attempts,
-            strikes=0,
-            best=0,
-            fence=0,
-            worker=None,
-            due_at=now,
         )
         earlier = self._with_token(connection, job)
         if earlier is not None:
