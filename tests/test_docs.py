@@ -63,6 +63,7 @@ def test_examples_work(path: Path, tmp_path: Path) -> None:
         "COLUMNS": "100",
         "NO_COLOR": "1",
         "IRYO_PORT": str(port),
+        **{name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")},
     }
     ran = subprocess.run(
         [sys.executable, ROOT / "tests" / "pages.py", path],
