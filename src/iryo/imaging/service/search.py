@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, Select, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select
 
 from iryo.errors import InvalidInput
 from iryo.imaging.documents import sortable_datetime
@@ -21,7 +21,7 @@ from iryo.imaging.service.datastores import require_active
 from iryo.imaging.service.room import Room
 from iryo.imaging.store import image_set_terms, image_sets
 
-__all__ = ["Hit", "search"]
+__all__ = ["Hit", "search", "statement_of"]
 
 _COLUMNS: Final = {
     Field.PATIENT_ID: image_sets.c.patient_id,
@@ -70,6 +70,20 @@ def search(room: Room, datastore_id: str, query: SearchQuery) -> list[Hit]:
     Raises:
         InvalidInput: a filter that the field does not allow.
     """
+    statement = statement_of(datastore_id, query)
+    with room.database.read() as connection:
+        require_active(connection, datastore_id)
+        hits = [Hit(row, query.sort) for row in connection.execute(statement)]
+        _count_studies(connection, datastore_id, hits)
+    return hits
+
+
+def statement_of(datastore_id: str, query: SearchQuery) -> Select[Any]:
+    """The statement of a search.
+
+    Raises:
+        InvalidInput: a filter that the field does not allow.
+    """
     sort = _SORTS[query.sort]
     statement: Select[Any] = select(image_sets).where(
         image_sets.c.datastore_id == datastore_id, image_sets.c.state != SetState.DELETED
@@ -88,12 +102,7 @@ def search(room: Room, datastore_id: str, query: SearchQuery) -> list[Hit]:
         if query.descending
         else (sort.asc(), image_sets.c.id.asc())
     )
-    statement = statement.order_by(*order).limit(query.limit)
-    with room.database.read() as connection:
-        require_active(connection, datastore_id)
-        hits = [Hit(row, query.sort) for row in connection.execute(statement)]
-        _count_studies(connection, datastore_id, hits)
-    return hits
+    return statement.order_by(*order).limit(query.limit)
 
 
 def _condition(condition: SearchFilter) -> ColumnElement[bool]:
@@ -119,11 +128,13 @@ def _bound(field: Field, value: Bound) -> Bound:
 
 def _has_word(datastore_id: str, word: str) -> ColumnElement[bool]:
     """A range over the index of terms: all that begin with the word."""
-    return exists().where(
-        image_set_terms.c.datastore_id == datastore_id,
-        image_set_terms.c.image_set_id == image_sets.c.id,
-        image_set_terms.c.term >= word,
-        image_set_terms.c.term < word + "\U0010ffff",
+    # IN and not a correlated EXISTS: the range is then read once, not once for each image set.
+    return image_sets.c.id.in_(
+        select(image_set_terms.c.image_set_id).where(
+            image_set_terms.c.datastore_id == datastore_id,
+            image_set_terms.c.term >= word,
+            image_set_terms.c.term < word + "\U0010ffff",
+        )
     )
 
 
