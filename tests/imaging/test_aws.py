@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+from collections.abc import Callable
 from typing import Any
 
 import botocore.session
@@ -11,6 +12,8 @@ from botocore.exceptions import ClientError
 from iryo.access import Role
 from iryo.imaging.aws import OPERATIONS
 from tests.imaging.site import ROLE_ARN, Site, make_instance
+
+Calls = tuple[Callable[[], Any], ...]
 
 
 def code(caught: pytest.ExceptionInfo[ClientError]) -> str:
@@ -54,7 +57,7 @@ def test_the_same_token_makes_one_datastore(site: Site) -> None:
 
 def test_what_is_not_there_is_not_found(site: Site) -> None:
     nothing = "0" * 32
-    for call in (
+    calls: Calls = (
         lambda: site.client.get_datastore(datastoreId=nothing),
         lambda: site.client.get_image_set(datastoreId=site.datastore, imageSetId=nothing),
         lambda: site.client.get_image_set_metadata(datastoreId=site.datastore, imageSetId=nothing),
@@ -64,14 +67,15 @@ def test_what_is_not_there_is_not_found(site: Site) -> None:
             imageSetId=nothing,
             imageFrameInformation={"imageFrameId": nothing},
         ),
-    ):
+    )
+    for call in calls:
         with pytest.raises(ClientError) as caught:
             call()
         assert code(caught) == "ResourceNotFoundException"
 
 
 def test_the_model_is_enforced(site: Site) -> None:
-    for call in (
+    calls: Calls = (
         lambda: site.client.get_datastore(datastoreId="short"),
         lambda: site.client.create_datastore(datastoreName="with spaces"),
         lambda: site.client.list_datastores(maxResults=51),
@@ -87,7 +91,8 @@ def test_the_model_is_enforced(site: Site) -> None:
             inputS3Uri="file:///x",
             outputS3Uri="file:///y",
         ),
-    ):  # fmt: skip
+    )  # fmt: skip
+    for call in calls:
         with pytest.raises(ClientError) as caught:
             call()
         assert code(caught) == "ValidationException"
@@ -212,7 +217,7 @@ def test_roles(studies: Site) -> None:
     listed = reader.list_datastores()["datastoreSummaries"]
     assert [one["datastoreId"] for one in listed] == [studies.datastore]
     image_set = studies.search()[0]["imageSetId"]
-    for call in (
+    calls: Calls = (
         lambda: reader.search_image_sets(datastoreId=other),
         lambda: reader.create_datastore(datastoreName="x"),
         lambda: reader.delete_image_set(datastoreId=studies.datastore, imageSetId=image_set),
@@ -223,7 +228,8 @@ def test_roles(studies: Site) -> None:
             outputS3Uri=studies.output.as_uri(),
         ),
         lambda: reader.delete_datastore(datastoreId=studies.datastore),
-    ):
+    )
+    for call in calls:
         with pytest.raises(ClientError) as caught:
             call()
         assert code(caught) == "AccessDeniedException"

@@ -2,12 +2,15 @@
 
 import base64
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from tests.imaging.site import Site, make_instance
+
+Calls = tuple[Callable[[], Any], ...]
 
 SOPS = [f"1.2.3.1.{n}" for n in (1, 2, 3)]
 
@@ -62,7 +65,9 @@ def copy(
     """Copy and wait; GetImageSet of the destination afterwards."""
     wanted: dict[str, Any] = {"sourceImageSet": {"latestVersionId": version}}
     if sops is not None:
-        tree = {"Study": {"Series": {"1.2.3.1": {"Instances": {sop: {} for sop in sops}}}}}
+        tree: dict[str, Any] = {
+            "Study": {"Series": {"1.2.3.1": {"Instances": {sop: {} for sop in sops}}}}
+        }
         wanted["sourceImageSet"]["DICOMCopies"] = {"copiableAttributes": json.dumps(tree)}
     if to is not None:
         wanted["destinationImageSet"] = {"imageSetId": to[0], "latestVersionId": to[1]}
@@ -303,11 +308,12 @@ def test_a_deleted_image_set_is_told_of_and_not_read(site: Site, primary: str) -
     assert found["imageSetState"] == "DELETED"
     assert found["deletedAt"]
     assert site.search() == []
-    for call in (
+    calls: Calls = (
         lambda: site.client.get_image_set_metadata(**where),
         lambda: site.client.get_image_frame(**where, imageFrameInformation=frame),
         lambda: site.client.delete_image_set(**where),
-    ):
+    )
+    for call in calls:
         with refused("ResourceNotFoundException", ""):
             call()
     # The series can be imported again.
@@ -337,11 +343,12 @@ def test_changes_that_a_lock_forbids(site: Site, primary: str) -> None:
             "DICOMUpdates": {"updatableAttributes": json.dumps(study(StudyDescription="x"))}
         },
     )
-    for call in (
+    calls: Calls = (
         lambda: update(site, primary, "1", set=study(StudyDescription="y")),
         lambda: copy(site, primary),
         lambda: site.client.delete_image_set(datastoreId=site.datastore, imageSetId=primary),
-    ):
+    )
+    for call in calls:
         with refused("ConflictException", "LOCKED"):
             call()
     assert site.metadata(primary)["Study"]["DICOM"]["StudyDescription"] == "Head"
