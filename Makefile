@@ -48,7 +48,7 @@ docs: setup      ## build the documentation into site/
 	@echo "site/index.html; to see it while you write: $(BIN)/mkdocs serve"
 
 # Releases younger than a week are not taken: most that are withdrawn are withdrawn by then.
-PIN := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
+PIN := uv pip compile --quiet --system-certs --universal --python-version 3.11 --generate-hashes --upgrade \
 	--exclude-newer "1 week" --no-emit-index-url --no-emit-find-links --custom-compile-command "make pins"
 
 pins: setup      ## remake requirements/*.txt from pyproject.toml
