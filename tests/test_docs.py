@@ -189,6 +189,13 @@ def test_every_page_is_in_the_navigation() -> None:
     }
 
 
+def test_every_decision_is_in_the_index() -> None:
+    folder = DOCS / "decisions"
+    records = {path.name for path in folder.glob("0*.md")} - {"0000-index.md"}
+    listed = re.findall(r"\]\((0[^)]+)\)", (folder / "0000-index.md").read_text("utf-8"))
+    assert set(listed) == records
+
+
 def test_change_notes_have_a_kind() -> None:
     """changes/<slug>.<kind>.md, of the kinds in pyproject.toml, each with something to say."""
     table = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["towncrier"]["type"]
