@@ -17,6 +17,8 @@ def header(syntax: str = EXPLICIT, **attributes: Any) -> Dataset:
     """A data set with an Image Pixel module of one 8-bit grey frame, changed by keyword."""
     dataset = Dataset()
     dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.FileMetaInformationVersion = b"\0\1"
+    dataset.file_meta.ImplementationClassUID = UID("1.2.3.9")
     dataset.file_meta.TransferSyntaxUID = UID(syntax)
     dataset.file_meta.MediaStorageSOPClassUID = UID("1.2.840.10008.5.1.4.1.1.7")
     dataset.file_meta.MediaStorageSOPInstanceUID = UID("1.2.3.4")
@@ -69,7 +71,7 @@ def write(dataset: Dataset) -> bytes:
         dataset,
         implicit_vr=uid.is_implicit_VR if known else False,
         little_endian=uid.is_little_endian if known else True,
-        enforce_file_format=False,
+        enforce_file_format=True,
     )
     return out.getvalue()
 

@@ -4,7 +4,7 @@ import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from tempfile import SpooledTemporaryFile
-from typing import IO, Any, Final
+from typing import Final
 
 import numpy as np
 
@@ -148,7 +148,6 @@ class PixelWriter:
     # ------------------------------------------------------------------ fragments
 
     def _encapsulated(self, tag: int, frames: Iterator[Frame], photometric: str) -> Pixels:
-        spool = SpooledTemporaryFile(max_size=_SPOOL)  # noqa: SIM115  closed when it was read
         coded = replace(
             self.description,
             transfer_syntax=self.target,
@@ -156,12 +155,15 @@ class PixelWriter:
             planar=self._planar() or 0,
             subsampled=self.description.subsampled and self.target == self.original,
         )
-        lengths: list[int] = []
+        spool = _Spool()
+        passes = passes_through(self.stored, self.target)
         for number, data in enumerate(frames):
-            if not passes_through(self.stored, self.target):
-                data = codecs_encode.encode(self._samples(data, number), coded, self.target)  # noqa: PLW2901
-            lengths.append(len(data))
-            spool.write(data)
+            if passes:
+                spool.add(data)
+            else:
+                array = self._samples(data, number)
+                spool.add(codecs_encode.encode(array, coded, self.target))
+        lengths = spool.lengths
         self._check(len(lengths))
         offsets: list[int] = []
         at = 0
@@ -183,7 +185,7 @@ class PixelWriter:
             vr="OB",
             length=None,
             size=12 + 8 + len(basic) + at + 8,
-            chunks=_items(basic, lengths, spool),
+            chunks=_items(basic, spool),
             photometric=photometric,
             planar=self._planar(),
             tables=tables,
@@ -260,17 +262,36 @@ def _peek(frames: Iterable[Frame]) -> tuple[Frame, Iterator[Frame]]:
     return first, whole()
 
 
-def _items(basic: bytes, lengths: list[int], spool: IO[Any]) -> Iterator[bytes]:
+class _Spool:
+    """Frames that wait: in memory up to 64 MiB, then in a temporary file that nobody else sees."""
+
+    def __init__(self) -> None:
+        self.file = SpooledTemporaryFile(max_size=_SPOOL)  # noqa: SIM115  see __del__
+        self.lengths: list[int] = []
+
+    def add(self, frame: Frame) -> None:
+        """Put one more frame at the end."""
+        self.file.write(frame)
+        self.lengths.append(len(frame))
+
+    def frames(self) -> Iterator[bytes]:
+        """All of them, in order."""
+        self.file.seek(0)
+        for length in self.lengths:
+            yield self.file.read(length)
+
+    def __del__(self) -> None:
+        # An iterator may be dropped before its first piece was asked for: no `with` sees that.
+        self.file.close()
+
+
+def _items(basic: bytes, spool: _Spool) -> Iterator[bytes]:
     """The Basic Offset Table, one fragment a frame, the delimiter (PS3.5 A.4)."""
     item = _LITTLE.tag(0xFFFEE000)
-    with spool:
-        spool.seek(0)
-        yield item + _LITTLE.u32(len(basic)) + basic
-        for length in lengths:
-            yield item + _LITTLE.u32(length + length % 2)
-            yield spool.read(length)
-            if length % 2:
-                yield b"\0"
+    yield item + _LITTLE.u32(len(basic)) + basic
+    for frame in spool.frames():
+        yield item + _LITTLE.u32(len(frame) + len(frame) % 2)
+        yield frame + b"\0" if len(frame) % 2 else frame
     yield _LITTLE.tag(0xFFFEE0DD) + _LITTLE.u32(0)
 
 
