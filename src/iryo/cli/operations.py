@@ -173,8 +173,11 @@ def _value(shape: Any, name: str, text: str) -> Any:
         raise InvalidInput(f"{name}: a JSON {shape.type_name} expected") from None
 
 
-def _with_instants(shape: Any, value: Any) -> Any:
-    """ISO 8601 texts as the seconds that JSON carries: people write the one, AWS the other."""
+def _as_sent(shape: Any, value: Any) -> Any:
+    """What was given in botocore's names, as JSON would carry it.
+
+    Names are those of the wire; ISO 8601 texts become the seconds that AWS's JSON has.
+    """
     if shape.type_name == "timestamp" and isinstance(value, str):
         try:
             moment = datetime.fromisoformat(value)
@@ -184,11 +187,12 @@ def _with_instants(shape: Any, value: Any) -> Any:
     if shape.type_name == "structure" and isinstance(value, dict):
         members = shape.members
         return {
-            name: _with_instants(members[name], part) if name in members else part
+            members[name].serialization.get("name", name): _as_sent(members[name], part)
             for name, part in value.items()
+            if name in members
         }
     if shape.type_name == "list" and isinstance(value, list):
-        return [_with_instants(shape.member, part) for part in value]
+        return [_as_sent(shape.member, part) for part in value]
     return value
 
 
@@ -208,7 +212,7 @@ def run(shell: Shell, offered: Offered, given: dict[str, Any]) -> dict[str, Any]
     if shape is not None:
         parse = InputShapes(table.patterns).parse(shape, "json")
         try:
-            checked = parse(_with_instants(shape, given), None, faults)
+            checked = parse(_as_sent(shape, given), None, faults)
         except Malformed as error:
             raise AwsError("SerializationException", str(error)) from error
         if faults.count:

@@ -2,7 +2,6 @@
 
 import os
 import pwd
-import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -46,7 +45,7 @@ _EXIT_CODES: Final[Mapping[type[IryoError], int]] = {
     Conflict: REFUSED,
     IryoError: FAILED,
 }
-_WIDE: Final = 200  # columns where the output is a file or a pipe
+_WIDE: Final = 1000  # columns where the output is a file or a pipe: nothing is broken there
 
 
 def exit_code(error: IryoError) -> int:
@@ -167,6 +166,7 @@ class Shell:
         table = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False)
         for column in table.columns:
             column.overflow = "fold"
+        table.columns[0].no_wrap = True  # ids and names that are copied
         for row in rows:
             table.add_row(*(Text(cell) for cell in row))
         self.out.print(table)
@@ -186,9 +186,7 @@ def _console(*, stderr: bool) -> "Console":
     from rich.console import Console
 
     stream = sys.stderr if stderr else sys.stdout
-    # A pipe has no width; ids in a table must not be cut for want of one.
-    width = None if stream.isatty() else shutil.get_terminal_size((_WIDE, 50)).columns
-    return Console(stderr=stderr, width=width, highlight=False)
+    return Console(stderr=stderr, width=None if stream.isatty() else _WIDE, highlight=False)
 
 
 def _user() -> str:
