@@ -286,6 +286,14 @@ def test_a_wrong_declaration_is_told() -> None:
     assert [fault.where for fault in normalised.warnings] == ["(0008,0005)"]
 
 
+def test_a_value_of_escape_sequences_alone_is_empty() -> None:
+    data = file(
+        explicit(0x00080005, "CS", rb"\ISO 2022 IR 87 "), explicit(0x00080080, "LO", b"\x1b(B ")
+    )
+    assert to_dicom_json(read(data))["00080080"] == {"vr": "LO"}
+    assert normalise(read(data)).series["InstitutionName"] is None
+
+
 @given(
     st.sampled_from([row[0] for row in TABLE]),
     st.binary(max_size=40),

@@ -4,6 +4,7 @@ import struct
 
 import pydicom
 import pytest
+from pydicom._private_dict import private_dictionaries
 
 from iryo.dicom import Instance, normalise, read, to_dicom_json
 from iryo.errors import InvalidDicom
@@ -140,6 +141,21 @@ def test_private_elements_without_vr_take_it_from_the_private_dictionary() -> No
     assert result["00211003"]["vr"] == "UN"  # no creator in that group
 
 
+def test_a_private_vr_that_is_open_is_settled_too() -> None:
+    found = [
+        (creator, int(mask.replace("xx", "10"), 16))
+        for creator, entries in private_dictionaries.items()
+        if len(creator) % 2 == 0
+        for mask, (vr, *_) in entries.items()
+        if vr in {"US or SS", "OB_OW"} and int(mask[:4], 16) & 1
+    ]
+    assert found
+    for creator, tag in found:
+        block = implicit(tag & 0xFFFF0000 | tag >> 8 & 0xFF, creator.encode())
+        body = implicit(0x00080060, b"CT") + block + implicit(tag, b"\1\0")
+        assert to_dicom_json(read(file(body, syntax=IMPLICIT)))[f"{tag:08X}"]["vr"] in {"US", "OW"}
+
+
 def test_creators_hold_within_their_own_item() -> None:
     inner = item(implicit(0x00191003, b"12.5"))
     outer = PRIVATE + implicit(REFERENCES, inner + item(PRIVATE))
@@ -172,6 +188,16 @@ def test_encapsulated_data_that_lies_ends_at_the_next_delimiter() -> None:
     other = read(memoryview(bytearray(file(body, syntax=BIG))))
     assert other.pixels is not None
     assert other.pixels.end == len(other.data)
+
+
+def test_too_deep_within_a_private_sequence_is_still_too_deep() -> None:
+    creator = explicit(0x20050010, "LO", b"Philips MR Imaging DD 002 ")
+    body = b""
+    for _ in range(70):
+        body = explicit(REFERENCES, "SQ", item(body))
+    with pytest.raises(InvalidDicom) as caught:
+        read(file(creator, explicit(0x20051032, "UN", item(body))))
+    assert caught.value.reason == "TooDeep"
 
 
 def test_encapsulated_data_in_an_item_or_with_a_private_tag() -> None:

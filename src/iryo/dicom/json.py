@@ -52,7 +52,11 @@ def to_dicom_json(
         threshold: characters of base64 up to which a binary value is inline (as in pydicom).
     """
     order = ">" if instance.big_endian else "<"
-    return _object(_Source(instance.data, order, bulk, threshold // 4 * 3), instance.elements, "")
+    return _object(_Source(instance.data, order, bulk, threshold // 4 * 3), instance.elements, None)
+
+
+# The items around: those further out, the tag of the sequence, the number of the item.
+Path = tuple["Path | None", str, int] | None
 
 
 class _Source:
@@ -70,7 +74,7 @@ class _Source:
 
 
 def _object(  # noqa: C901, PLR0912, PLR0915  one loop, or it is not fast
-    source: _Source, dataset: Dataset, path: str
+    source: _Source, dataset: Dataset, path: Path
 ) -> dict[str, dict[str, Any]]:
     out: dict[str, dict[str, Any]] = {}
     data = source.bytes
@@ -80,11 +84,10 @@ def _object(  # noqa: C901, PLR0912, PLR0915  one loop, or it is not fast
         kind = about.kind
         if items is not None:
             if source.bulk is None:
-                values = [_object(source, item, "") for item in items]
+                values = [_object(source, item, None) for item in items]
             else:
-                inner = f"{path}{about.hex}/"
                 values = [
-                    _object(source, item, f"{inner}{number}/")
+                    _object(source, item, (path, about.hex, number))
                     for number, item in enumerate(items, 1)
                 ]
         elif start == stop:
@@ -144,14 +147,14 @@ def _numbers(source: _Source, about: About, start: int, stop: int) -> dict[str, 
 
 
 def _rare(
-    source: _Source, dataset: Dataset, about: About, raw: bytes, path: str, start: int
+    source: _Source, dataset: Dataset, about: About, raw: bytes, path: Path, start: int
 ) -> dict[str, Any]:
     vr = about.vr
     kind = about.kind
     values: list[Any]
     if kind == Kind.BINARY:
         if source.bulk is not None and len(raw) > source.threshold:
-            value = BulkValue(path + about.hex, about.tag, vr, start, start + len(raw))
+            value = BulkValue(_shown(path) + about.hex, about.tag, vr, start, start + len(raw))
             return {"vr": vr, "BulkDataURI": source.bulk(value)}
         return {"vr": vr, "InlineBinary": base64(raw)}
     if kind == Kind.PERSON:
@@ -175,6 +178,14 @@ def _rare(
     else:
         values = [raw.decode("latin-1").rstrip()]
     return {"vr": vr, "Value": values} if values != [""] else {"vr": vr}
+
+
+def _shown(path: Path) -> str:
+    parts = ""
+    while path is not None:
+        path, sequence, number = path
+        parts = f"{sequence}/{number}/{parts}"
+    return parts
 
 
 def person(name: str) -> dict[str, str]:

@@ -34,19 +34,28 @@ class Walker(Reader):
         self.budget = limits.elements
         self._chain: Chain | None = None
         order = self.order
-        # Explicit: tag and VR, short length, long length if it is one; implicit: tag, length, and
-        # two bytes that make it the same loop.
-        self._explicit = struct.Struct(order + "6sHI").unpack_from
-        self._implicit = struct.Struct(order + "4sI4s").unpack_from
-        self._explicit_get = dictionary.explicit(big_endian=big_endian).get
-        self._implicit_get = dictionary.implicit(big_endian=big_endian).get
-        end = dictionary.tag_bytes(ITEM_END, big_endian=big_endian)
         self._tag = struct.Struct(order + "HH").unpack_from
-        self._ends = (end, end + b"\0\0")
+        end = dictionary.tag_bytes(ITEM_END, big_endian=big_endian)
+        # What the loop needs, in explicit and in implicit VR. Explicit: tag and VR, short length,
+        # long length if it is one; implicit: tag, length, and bytes that make it the same loop.
+        self._tools = (
+            (
+                struct.Struct(order + "6sHI").unpack_from,
+                dictionary.explicit(big_endian=big_endian).get,
+                dictionary.explicit_other,
+                end + b"\0\0",
+            ),
+            (
+                struct.Struct(order + "4sI4s").unpack_from,
+                dictionary.implicit(big_endian=big_endian).get,
+                dictionary.implicit_other,
+                end,
+            ),
+        )
 
     # ------------------------------------------------------------------ the hot loop
 
-    def dataset(  # noqa: C901, PLR0912, PLR0915  one loop, or it is not fast
+    def dataset(  # noqa: C901, PLR0915  one loop, or it is not fast
         self,
         at: int,
         pos: int,
@@ -81,12 +90,7 @@ class Walker(Reader):
         self._chain = (rows, outer)
         last = self.size - 12
         order = self.order
-        if implicit:
-            unpack, get, other = self._implicit, self._implicit_get, dictionary.implicit_other
-            item_end = self._ends[0]
-        else:
-            unpack, get, other = self._explicit, self._explicit_get, dictionary.explicit_other
-            item_end = self._ends[1]
+        unpack, get, other, item_end = self._tools[implicit]
         about: About | None
         for _ in repeat(None, self.budget):
             if pos >= end:
