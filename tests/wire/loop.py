@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+import botocore.handlers
 import botocore.session
 from botocore.awsrequest import AWSResponse
 from botocore.config import Config
@@ -78,7 +79,7 @@ def whole(body: bytes | Iterable[bytes]) -> bytes:
 def to_botocore(url: str, response: Response) -> Any:
     headers: Any = {name.lower(): value for name, value in response.headers}
     body = whole(response.body)
-    headers["content-length"] = str(len(body))
+    headers.setdefault("content-length", str(len(body)))
     return AWSResponse(url, response.status, headers, Raw(body))
 
 
@@ -120,6 +121,12 @@ class Loop:
         self.last = self._handle(wire)
         return to_botocore(request.url, self.last)
 
+    def forbid_tokens(self) -> None:
+        """Keep the client from making up idempotency tokens."""
+        self.client.meta.events.unregister(
+            "before-parameter-build", botocore.handlers.generate_idempotent_uuid
+        )
+
     def call(self, operation: str, parameters: dict[str, Any]) -> Any:
         """The client's own method for `operation`."""
         for method, name in self.client.meta.method_to_api_mapping.items():
@@ -131,11 +138,17 @@ class Loop:
 class Room:
     """Stands for a room: notes each input, answers with `output` or raises `error`."""
 
+    caller: Any
+    given: Any
+    output: Any
+    error: Exception | None
+
     def __init__(self) -> None:
-        self.caller: Any = None
-        self.given: Any = None
-        self.output: Any = {}
-        self.error: Exception | None = None
+        self.forget()
+
+    def forget(self) -> None:
+        """As if nothing had been asked yet."""
+        self.caller, self.given, self.output, self.error = None, None, {}, None
 
     def run(self, caller: Any, value: dict[str, Any]) -> dict[str, Any]:
         self.caller, self.given = caller, value
@@ -145,8 +158,19 @@ class Room:
         return output
 
     def table(self, service: str, **more: Any) -> ServiceTable:
-        """All operations of `service` done by this room."""
-        return ServiceTable(service, dict.fromkeys(load(service).operation_names, self.run), **more)
+        """All operations of `service` done by this room, but event streams in rest-json."""
+        model = load(service)
+        rest = model.metadata["protocol"] == "rest-json"
+        operations = [
+            name
+            for name in model.operation_names
+            if not (rest and _has_event_stream(model.operation_model(name)))
+        ]
+        return ServiceTable(service, dict.fromkeys(operations, self.run), **more)
+
+
+def _has_event_stream(operation: Any) -> bool:
+    return bool(operation.has_event_stream_input or operation.has_event_stream_output)
 
 
 def gateway(*tables: ServiceTable, **more: Any) -> Gateway:

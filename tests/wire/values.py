@@ -108,6 +108,8 @@ class Values:
         """Values of `shape` where `place` is uri, querystring, header or body."""
         key = (shape.name, place)
         if key not in self._made:
+            # A shape within itself finds this in its place, until it is made.
+            self._made[key] = st.deferred(lambda: self._made[key])
             self._made[key] = self._make(shape, place, depth)
         return self._made[key]
 
@@ -126,6 +128,10 @@ class Values:
                 if place == "uri":
                     # A segment of dots alone is no label: clients and proxies take it away.
                     made = made.filter(lambda each: each.strip("."))
+            case "integer" if place == "statusCode":
+                made = st.sampled_from([200, 201, 202])
+            case "timestamp" if place == "header":  # RFC 822 knows whole seconds alone
+                made = _MOMENTS.map(lambda moment: moment.replace(microsecond=0))
             case "blob":
                 made = st.binary(min_size=low, max_size=min(high, low + _SOME))
             case "list":
@@ -133,6 +139,7 @@ class Values:
                 items = self.of(shape.member, place, depth + 1)
                 made = st.lists(items, min_size=low, max_size=max(low, some))
             case "map":
+                low = max(low, int(place != "body"))
                 keys, values = self.of(shape.key, place), self.of(shape.value, place, depth + 1)
                 made = st.dictionaries(keys, values, min_size=low, max_size=some)
             case kind:

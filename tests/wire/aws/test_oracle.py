@@ -1,6 +1,5 @@
 """Every operation of five services, in every protocol that the service lists, both ways."""
 
-from functools import cache
 from typing import Any
 
 import pytest
@@ -14,7 +13,6 @@ from iryo.wire.aws.errors import KINDS
 from tests.wire.loop import load
 from tests.wire.oracle import SERVICES, SKIPPED, Side, cases, protocols
 
-side = cache(Side)
 CASES = cases(*SERVICES)
 IDS = ["-".join(case) for case in CASES]
 
@@ -41,7 +39,7 @@ def test_nothing_is_skipped_but_what_is_listed_with_its_reason() -> None:
 @pytest.mark.parametrize("case", CASES, ids=IDS)
 def test_what_one_side_writes_the_other_reads(case: tuple[str, str, str]) -> None:
     service, protocol, operation = case
-    side(service, protocol).round_trip(operation)
+    Side.shared(service, protocol).round_trip(operation)
 
 
 ONCE = settings(max_examples=1, database=None, suppress_health_check=list(HealthCheck))
@@ -55,7 +53,7 @@ def _messages(shape: Any) -> set[str]:
 @pytest.mark.parametrize("case", CASES, ids=IDS)
 def test_each_declared_error_arrives_as_itself(case: tuple[str, str, str]) -> None:
     service, protocol, operation = case
-    own = side(service, protocol)
+    own = Side.shared(service, protocol)
     shapes = own.model.operation_model(operation).error_shapes
 
     def others(shape: Any) -> st.SearchStrategy[Any]:
@@ -85,7 +83,7 @@ def test_each_kind_of_failure_becomes_an_error_that_the_client_knows(
     case: tuple[str, str, str],
 ) -> None:
     service, protocol, operation = case
-    own = side(service, protocol)
+    own = Side.shared(service, protocol)
     declared = {shape.name for shape in own.model.operation_model(operation).error_shapes}
 
     @ONCE

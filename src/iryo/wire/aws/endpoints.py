@@ -90,7 +90,7 @@ def rest_endpoint(
     model: Any, run: Operation, route: Route, inputs: InputShapes, outputs: OutputShapes
 ) -> Endpoint:
     """The operation `model` (of botocore) in rest-json."""
-    if model.has_event_stream_output:
+    if model.has_event_stream_input or model.has_event_stream_output:
         raise ValueError(f"{model.name}: event streams in rest-json are not known here")
     constants = frozenset(name for name, _ in route.constants)
     reader = RestInput(model.input_shape, route.labels, inputs, constants)
@@ -117,8 +117,6 @@ def rpc_endpoint(
 
     Each of its responses has `headers`.
     """
-    if model.has_event_stream_input:
-        raise ValueError(f"{model.name}: an event stream as input is not known here")
     reader = RpcInput(model.input_shape, inputs, notation)
 
     def read(call: Call, faults: Faults) -> dict[str, Any]:

@@ -162,8 +162,6 @@ class RestInput:
                 constraints.check(value[name], (None, name), faults)
 
             return read_whole
-        if member.serialization.get("eventstream"):
-            raise ValueError(f"the input {name} is an event stream, which is not taken")
         parse, optional = self._shapes.parse(member, "json"), name not in self._required
 
         def read_member(body: bytes, value: dict[str, Any], faults: Faults) -> None:
@@ -231,7 +229,7 @@ class RestOutput:
         self._write: Writer | None = None
         if self._payload is not None:
             self._write = shapes.write(members[self._payload], "json")
-        elif shape is not None:
+        elif shape is not None and (not members or elsewhere != members.keys()):
             self._write = shapes.structure(shape, "json", skip=frozenset(map(str, elsewhere)))
 
     def write(

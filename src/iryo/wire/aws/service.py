@@ -61,9 +61,8 @@ class Service:
         model: Any = ServiceModel(description, table.service)
         self.name = table.service
         self.signing_name = str(model.signing_name)
-        self.protocols = tuple(
-            each for each in model.metadata["protocols"] if each in (JSON, REST, CBOR)
-        )
+        listed = model.metadata.get("protocols", [model.metadata["protocol"]])
+        self.protocols = tuple(each for each in listed if each in (JSON, REST, CBOR))
         unknown = table.operations.keys() - set(model.operation_names)
         if unknown or not self.protocols:
             raise ValueError(
@@ -181,6 +180,7 @@ class Service:
             answer = _rpc_failure(failure, content, protocol, self._json_type)
         answer[1].append(("x-amzn-ErrorType", failure.code))
         if self._query_compatible and shape.error_code != shape.name:
+            # What clients knew the failure by when the service spoke the query protocol.
             side = "Receiver" if failure.status >= 500 else "Sender"
             answer[1].append(("x-amzn-query-error", f"{shape.error_code};{side}"))
         return answer

@@ -9,7 +9,7 @@ from bisect import bisect_right
 from dataclasses import dataclass, field
 
 from iryo.wire.patterns.charsets import CodePoints
-from iryo.wire.patterns.syntax import Anchor, Chars, Choice, Group, Node, Repeat, Seq
+from iryo.wire.patterns.syntax import Anchor, Chars, Choice, Group, Node, PatternError, Repeat, Seq
 
 __all__ = ["Automaton"]
 
@@ -53,9 +53,13 @@ class Automaton:
         self._ascii = [bisect_right(self._edges, point) - 1 for point in range(128)]
         self._states: dict[frozenset[int], _State] = {}
         self._start_places = self._closure({start}, at_start=True)
+        # Nothing at all is start and end at once.
+        self._takes_nothing = self._final in self._closure({start}, at_start=True, at_end=True)
 
     def matches(self, text: str) -> bool:
         """Whether the whole of `text` fits."""
+        if not text:
+            return self._takes_nothing
         state = self._state(self._start_places)
         for character in text:
             point = ord(character)
@@ -70,8 +74,7 @@ class Automaton:
 
     def _place(self) -> int:
         if len(self._places) >= _MOST_NODES:
-            message = f"a pattern needs more than {_MOST_NODES} places in its automaton"
-            raise ValueError(message)
+            raise PatternError(f"a pattern needs more than {_MOST_NODES} places in its automaton")
         self._places.append(_Place())
         return len(self._places) - 1
 
@@ -101,8 +104,7 @@ class Automaton:
                 (place.at_start if kind == "^" else place.at_end).append(end)
                 return end
             case _:
-                message = f"an automaton takes no {type(node).__name__}"
-                raise ValueError(message)
+                raise PatternError(f"an automaton takes no {type(node).__name__}")
 
     def _after(self, start: int) -> int:
         """A fresh place that is reached from `start` for nothing."""

@@ -21,6 +21,7 @@ from iryo.wire.patterns.syntax import (
     Group,
     Look,
     Node,
+    PatternError,
     Reference,
     Repeat,
     Seq,
@@ -34,12 +35,12 @@ Matcher = Callable[[str], object]
 _SIMPLE_ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "f": "\f", "v": "\v", "e": "\x1b"}
 _ANCHORS = {"^": "^", "$": "$", "A": "^", "z": "$", "Z": "$", "b": "b", "B": "B"}
 _COUNTED = re.compile(r"\{(\d+)(,(\d*))?\}")
+_HEXADECIMAL = {
+    "x": re.compile(r"\{([0-9a-fA-F]{1,6})\}|([0-9a-fA-F]{2})"),
+    "u": re.compile(r"\{([0-9a-fA-F]{1,6})\}|([0-9a-fA-F]{4})"),
+}
 _LOOKS = {"?=": (True, False), "?!": (True, True), "?<=": (False, False), "?<!": (False, True)}
 _MANY_REPEATS = 2  # unbounded repeats in one pattern from which backtracking can be quadratic
-
-
-class PatternError(ValueError):
-    """A pattern that cannot be read; says what and where."""
 
 
 def compile_pattern(pattern: str) -> Matcher:
@@ -181,21 +182,16 @@ class _Parser:
             return ESCAPES[character]
         if character in "pP":
             return self.property(negative=character == "P")
-        if character in "xu":
-            digits = re.compile(r"\{([0-9a-fA-F]{1,6})\}|([0-9a-fA-F]{4})|([0-9a-fA-F]{2})").match(
-                self.text, self.at
-            )
-            if digits is None or (character == "x" and digits[2]):
-                digits = re.compile(r"()()([0-9a-fA-F]{2})").match(self.text, self.at)
+        if character in _HEXADECIMAL:
+            digits = _HEXADECIMAL[character].match(self.text, self.at)
             if digits is None:
                 raise self.error("an escape without its hexadecimal digits")
             self.at = digits.end()
-            return self.code_point(int(digits[1] or digits[2] or digits[3], 16))
+            return self.code_point(int(digits[1] or digits[2], 16))
         if character == "0":
-            octal = re.compile("[0-7]{0,3}").match(self.text, self.at)
-            digits_of = octal[0] if octal else ""
-            self.at += len(digits_of)
-            return self.code_point(int(digits_of or "0", 8))
+            octal = re.compile("[0-7]{1,3}").match(self.text, self.at)
+            self.at = octal.end() if octal else self.at
+            return self.code_point(int(octal[0], 8) if octal else 0)
         if character in _SIMPLE_ESCAPES:
             return self.code_point(ord(_SIMPLE_ESCAPES[character]))
         if character.isalnum():
@@ -305,8 +301,8 @@ def _emit(node: Node) -> str:
             return f"(?{'' if ahead else '<'}{'!' if negative else '='}{_emit(item)})"
         case Reference(number):
             return f"(?:\\{number})"
-        case Anchor(kind):
-            return {"^": r"\A", "$": r"\Z", "b": r"\b", "B": r"\B"}[kind]
+        case _:
+            return {"^": r"\A", "$": r"\Z", "b": r"\b", "B": r"\B"}[node.kind]
 
 
 def _emit_class(points: CodePoints) -> str:

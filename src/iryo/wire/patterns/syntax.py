@@ -4,7 +4,22 @@ from dataclasses import dataclass
 
 from iryo.wire.patterns.charsets import CodePoints
 
-__all__ = ["Anchor", "Chars", "Choice", "Group", "Look", "Node", "Reference", "Repeat", "Seq"]
+__all__ = [
+    "Anchor",
+    "Chars",
+    "Choice",
+    "Group",
+    "Look",
+    "Node",
+    "PatternError",
+    "Reference",
+    "Repeat",
+    "Seq",
+]
+
+
+class PatternError(ValueError):
+    """A pattern that cannot be read; says what and where."""
 
 
 @dataclass(frozen=True)
