@@ -292,6 +292,25 @@ def test_what_the_database_does_not_take_waits_for_the_next_process(
     database.close()
 
 
+def test_death_after_a_commit_doubles_nothing(
+    database: Database, folder: Path, clock: Clock, event: AuditEvent
+) -> None:
+    """Some events of the dead process's spool are in the table, others are not."""
+    dead = Audit(database, folder, clock, drain_seconds=NEVER)
+    dead.record(event)
+    dead.flush()
+    dead.record(replace(event, request_id="r-2"))
+    assert dead._spool is not None
+    dead._spool.close()  # what the system does when a process dies
+    heir = Audit(database, folder, clock, drain_seconds=NEVER)
+    heir.start()
+    heir.close()
+    assert told(heir) == ["r-1", "r-2"]
+    assert count_spools(database) == 0
+    dead._spool = None
+    dead.close()
+
+
 def test_damaged_lines_are_told_of_and_the_rest_arrives(
     audit: Audit,
     folder: Path,
