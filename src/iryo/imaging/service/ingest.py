@@ -18,6 +18,7 @@ from functools import cache
 from typing import Any, Final
 
 import orjson
+from pydicom.uid import UID
 from sqlalchemy import select
 
 from iryo import dicom
@@ -42,6 +43,7 @@ _PLACE: Final = struct.Struct("<QQ")
 _LONGEST_UID: Final = 256
 _UID_CHARACTERS: Final = frozenset("0123456789.")
 _INVALID_UID: Final = 0xB201
+_MISMATCH: Final = 0xB007  # the data set does not match its SOP class
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +132,9 @@ class _Pack:
                 if frame.residue:
                     residues.append([index, *self._put(frame.residue)])
                     yield frame.residue
+        elif _is_image(instance.text(0x00080016) or ""):
+            # A file that was cut between two elements is still a data set: say so.
+            faults.append(dicom.Fault(_MISMATCH, "(7FE0,0010)", "an image without pixel data"))
         header = dicom.pack_header(instance)
         header_place = self._put(header)
         yield header
@@ -234,6 +239,12 @@ def _parse(file: SourceFile) -> _Parsed:
             faults.append(dicom.Fault(_INVALID_UID, name, "not a UID as PS3.5 9.1 has it; kept"))
     digest = dicom.content_digest(instance)
     return _Parsed(file, instance, str(sop), str(study), str(series), digest, faults)
+
+
+@cache
+def _is_image(sop_class_uid: str) -> bool:
+    """Whether instances of this class have pixel data (PS3.4 B.5: the classes named so)."""
+    return "Image Storage" in UID(sop_class_uid).name
 
 
 def _load(file: SourceFile) -> bytes | mmap.mmap:
