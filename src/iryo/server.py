@@ -1,5 +1,6 @@
 """The HTTP server: an ASGI application over the gateway, on uvicorn. It starts things, no more."""
 
+import gc
 import logging
 import socket
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
@@ -187,6 +188,9 @@ def serve(app: App, *, ready: Callable[[str], None] | None = None) -> None:
         )
         server = _Server(config, lambda: ready(url) if ready else None)
         app.runner.start()
+        # What is loaded now stays: the collector need not look at it again and again.
+        gc.collect()
+        gc.freeze()
         _LOG.info("listening on %s", url)
         server.run(sockets=[listener])
 
