@@ -187,6 +187,7 @@ def serve(app: App, *, ready: Callable[[str], None] | None = None) -> None:
             h11_max_incomplete_event_size=64 << 10,
         )
         server = _Server(config, lambda: ready(url) if ready else None)
+        app.audit.start()
         app.runner.start()
         # What is loaded now stays: the collector need not look at it again and again.
         gc.collect()

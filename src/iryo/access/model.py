@@ -24,7 +24,7 @@ class Role(StrEnum):
     @property
     def rank(self) -> int:
         """The place in the order, from 0."""
-        return list(Role).index(self)
+        return _RANKS[self]
 
     # A str compares by its letters, which would put an admin below a reader.
 
@@ -41,6 +41,9 @@ class Role(StrEnum):
         return self.rank >= Role(other).rank
 
 
+_RANKS: Final = {role: rank for rank, role in enumerate(Role)}
+
+
 @dataclass(frozen=True)
 class Principal:
     """Who asks: a key, and its roles by scope (`EVERYWHERE`, or the id of a data store)."""
@@ -51,8 +54,12 @@ class Principal:
 
     def allows(self, role: Role, scope: str) -> bool:
         """Whether this one has the role, or a higher one, in the scope."""
-        held = self.grants.get(scope), self.grants.get(EVERYWHERE)
-        return any(one is not None and one >= role for one in held)
+        # Asked for each frame: no generator, and the rank of each looked up once.
+        needed, grants = _RANKS[role], self.grants
+        here, everywhere = grants.get(scope), grants.get(EVERYWHERE)
+        return (here is not None and _RANKS[here] >= needed) or (
+            everywhere is not None and _RANKS[everywhere] >= needed
+        )
 
     def require(self, role: Role, scope: str) -> None:
         """Go on, or raise.
