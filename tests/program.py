@@ -45,7 +45,12 @@ class Program:
     @property
     def environment(self) -> dict[str, str]:
         """The environment of its processes."""
-        kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        # COV...: coverage follows into processes by variables of its own.
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if name in ("PATH", "HOME") or name.startswith("COV")
+        }
         return kept | {"IRYO_HOME": str(self.home), "NO_COLOR": "1"} | self.variables
 
     def process(

@@ -5,16 +5,24 @@ import re
 import shutil
 import subprocess
 import sys
+import zlib
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
+import imagecodecs
 import numpy as np
 import pydicom
 import pytest
+from rich.console import Console
 
+from iryo.demo.client import check_frame
 from iryo.demo.collect import BROKEN, gather, prepare
 from iryo.demo.compare import compare
 from iryo.demo.make import CT_NAME, TALK_NAME, ct_series, talk_instance
-from iryo.errors import InvalidInput
+from iryo.demo.server import Installation, program
+from iryo.demo.story import Row, Story
+from iryo.errors import Damaged, InvalidInput, Unavailable
 
 DCMDUMP = shutil.which("dcmdump")
 
@@ -141,3 +149,53 @@ def test_comparing_finds_what_differs(tmp_path: Path) -> None:
     dataset.save_as(tmp_path / "two.dcm")
     found = compare(tmp_path / "one.dcm", tmp_path / "two.dcm").different
     assert found == ["(0010,0020) differs", "(0020,0010) differs", "pixels differ"]
+
+
+# ---------------------------------------------------------------------------- when it does not hold
+
+
+def entry(data: bytes, **more: Any) -> dict[str, Any]:
+    full = {"Width": 2, "Height": 1, "Checksum": zlib.crc32(data)}
+    found = {"PixelDataChecksumFromBaseToFullResolution": [full], "FrameSizeInBytes": len(data)}
+    return found | more
+
+
+def test_a_frame_that_is_not_as_told_is_noticed() -> None:
+    native = {"StoredTransferSyntaxUID": "1.2.840.10008.1.2.1", "ChecksumType": "DECOMPRESSED"}
+    kept = {"StoredTransferSyntaxUID": "1.2.840.10008.1.2.4.103", "ChecksumType": "ORIGINAL"}
+    kinds: Counter[str] = Counter()
+    assert check_frame(b"ab", entry(b"ab"), native, kinds) == 2
+    assert check_frame(b"ab", entry(b"ab"), kept, kinds) == 2
+    assert kinds == {"native": 1, "kept as it came": 1}
+    with pytest.raises(Damaged, match="CRC32"):
+        check_frame(b"ab", entry(b"ac"), native, kinds)
+    with pytest.raises(Damaged, match="3 bytes found, 2 expected"):
+        check_frame(b"abc", entry(b"ab"), native, kinds)
+    coded = bytes(imagecodecs.jpeg8_encode(np.zeros((4, 4), np.uint8)))
+    jpeg = {"StoredTransferSyntaxUID": "1.2.840.10008.1.2.4.50", "ChecksumType": "ORIGINAL"}
+    with pytest.raises(Damaged, match="1 by 2 expected"):
+        check_frame(coded, entry(coded), jpeg, kinds)
+
+
+def test_a_step_that_fails_is_noted_and_the_story_goes_on(tmp_path: Path) -> None:
+    out = io.StringIO()
+    story = Story(tmp_path, Console(file=out, width=200))
+
+    def fails() -> Row:
+        raise Damaged("it broke")
+
+    story.step("one", fails)
+    story.step("two", lambda: Row("two", "2", 0))
+    assert story.failed == ["one: it broke"]
+    assert [row.what for row in story.rows] == ["two"]
+    assert "it broke" in out.getvalue()
+
+
+def test_programs_that_fail_say_why(tmp_path: Path) -> None:
+    place = Installation(tmp_path)
+    with pytest.raises(Unavailable, match="`iryo init` makes one"):
+        place.iryo("search")
+    with pytest.raises(Unavailable, match="did not start"), place.serving():
+        pass
+    assert program("iryo") is not None
+    assert program("no-such-program") is None

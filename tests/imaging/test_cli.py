@@ -17,9 +17,14 @@ import pydicom
 import pytest
 from pydicom.data import get_charset_files, get_testdata_file
 
+from iryo.app import open_app
 from iryo.demo.make import TALK_NAME, talk_instance
 from iryo.imaging.cli.pixels import WINDOWS, parse_window
 from iryo.imaging.cli.wording import clock, day, first, name_forms, size
+from iryo.imaging.model import ImportOrder
+from iryo.imaging.service import imports
+from iryo.imaging.service.lookup import find_datastore
+from iryo.settings import load
 from tests.imaging.site import make_instance
 from tests.program import Program
 
@@ -137,6 +142,21 @@ def test_import_shows_progress_at_a_terminal(program: Program, tmp_path: Path) -
     assert ran.returncode == 0, ran.stdout
     assert "Importing" in ran.stdout
     assert "60/60" in ran.stdout
+
+
+def test_a_job_that_was_cancelled_is_told_of(program: Program, tmp_path: Path) -> None:
+    settings = load({"home": program.home, "compute": "inline"}, {}, None).settings
+    path = make_instance(tmp_path / "one.dcm", sop="1.2.3.1.1")
+    with open_app(settings) as app:
+        store = find_datastore(app.room, None).id
+        order = ImportOrder("later", path.as_uri(), None, "")
+        job = imports.start(app.room, store, order).id
+        with app.database.write() as connection:
+            app.jobs.cancel(connection, job)
+    result = program.here("import", "--resume", job)
+    assert result.exit_code == 1
+    assert "the import cancelled" in result.stderr
+    assert program.here("import", "--resume", "x" * 32).exit_code == 2
 
 
 # ------------------------------------------------------------------------------------------ search
@@ -356,3 +376,17 @@ def test_who_did_it_stands_in_the_audit(loaded: Program) -> None:
     assert event["actor"] == f"cli:{pwd.getpwuid(os.geteuid()).pw_name}"
     assert event["resource"] == image_set
     assert event["source"] == "local"
+
+
+def test_import_beside_a_running_server(program: Program, tmp_path: Path) -> None:
+    """Server and program share one database; either may run the job, both see its end."""
+    with program.serving():
+        for number in range(3):
+            folder = tmp_path / f"in-{number}"
+            for each in range(5):
+                sop = f"1.2.3.{number}.{each + 1}"
+                make_instance(folder / f"{each}.dcm", sop=sop, series=f"1.2.3.{number}")
+            ran = program.process("import", folder, "--json")
+            assert ran.returncode == 0, ran.stderr
+            assert json.loads(ran.stdout)["numberOfImportedFiles"] == 5
+    assert len(program.lines("search")) == 3

@@ -14,12 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydicom.data import get_charset_files, get_testdata_file
 from pydicom.dataset import Dataset
+from sqlalchemy import delete, select, update
 
 from iryo.demo.compare import compare
-from iryo.errors import InvalidInput, NotFound
+from iryo.errors import Damaged, InvalidInput, NotFound, Unavailable
 from iryo.imaging.service.export import SYNTAXES, changes, export, in_order
 from iryo.imaging.service.failures import failures_by_reason
 from iryo.imaging.service.lookup import find_datastore, find_image_set
+from iryo.imaging.store import image_set_members, instances
 from tests.imaging.site import Site, make_instance
 
 FILES = [
@@ -166,6 +168,27 @@ def test_what_is_not_there_is_not_exported(site: Site, tmp_path: Path) -> None:
         files(site, "0" * 32)
 
 
+def test_what_is_damaged_is_said_to_be(site: Site, tmp_path: Path) -> None:
+    image_set, _ = set_of(site, make_instance(tmp_path / "one.dcm", sop="1.2.3.1.1"))
+    with site.app.database.read() as connection:
+        row = connection.execute(select(instances)).one()
+    pack = Path(site.app.settings.objects.removeprefix("file://")) / row.pack
+    pack.chmod(0o600)
+    with pack.open("r+b") as stream:
+        stream.seek(row.document_offset)
+        stream.write(bytes(row.document_length))
+    with pytest.raises(Damaged, match="cannot be read"):
+        files(site, image_set)
+    with site.app.database.write() as connection:
+        connection.execute(update(instances).values(frame_count=2))
+    with pytest.raises(Damaged):
+        files(site, image_set)
+    with site.app.database.write() as connection:
+        connection.execute(delete(image_set_members))
+    with pytest.raises(Damaged, match="no stored instance"):
+        files(site, image_set)
+
+
 json_values = st.none() | st.integers() | st.text(max_size=4) | st.lists(st.text(max_size=2))
 documents = st.dictionaries(st.sampled_from(["PatientID", "Rows", "00291010", "A"]), json_values)
 
@@ -215,6 +238,8 @@ def test_failures_are_summed_up(tmp_path: Path) -> None:
             for n, kind in enumerate("aab")
         )
     )
+    with pytest.raises(Unavailable):
+        failures_by_reason(tmp_path / "none", 1)
     assert failures_by_reason(report, 1) == {"a": (2, [("0", "m")]), "b": (1, [("2", "m")])}
 
 

@@ -16,7 +16,7 @@ import orjson
 
 from iryo.errors import Damaged, Unavailable
 
-__all__ = ["Client", "Frames", "read_frames"]
+__all__ = ["Client", "Frames", "check_frame", "instances_in", "read_frames"]
 
 _ROLE: Final = "arn:aws:iam::000000000000:role/demo"
 _POLL_SECONDS: Final = 0.1
@@ -139,7 +139,7 @@ def read_frames(client: Client, documents: dict[str, dict[str, Any]]) -> Frames:
             for entry in instance.get("ImageFrames", ()):
                 data = client.frame(image_set, entry["ID"])
                 try:
-                    decoded = _check(data, entry, instance, frames.kinds)
+                    decoded = check_frame(data, entry, instance, frames.kinds)
                 except (Damaged, RuntimeError, ValueError) as error:
                     frames.wrong.append(f"instance {uid}: {error}")
                     continue
@@ -149,7 +149,7 @@ def read_frames(client: Client, documents: dict[str, dict[str, Any]]) -> Frames:
     return frames
 
 
-def _check(
+def check_frame(
     data: bytes, entry: dict[str, Any], instance: dict[str, Any], kinds: "Counter[str]"
 ) -> int:
     """Decode a frame and compare; its size in bytes when decoded."""
