@@ -12,6 +12,7 @@ import numpy as np
 import pydicom
 import pytest
 from botocore.exceptions import ClientError
+from pydicom.data import get_testdata_file
 
 from tests.imaging.site import ROLE_ARN, Site, make_instance
 
@@ -292,3 +293,47 @@ def test_an_input_that_is_not_there_is_refused(site: Site) -> None:
                 outputS3Uri=site.output.as_uri(),
             )
         assert caught.value.response["Error"]["Code"] == code
+
+
+def test_a_data_store_can_keep_jpeg_2000(site: Site) -> None:
+    site.datastore = site.client.create_datastore(
+        datastoreName="j2k", losslessStorageFormat="JPEG_2000_LOSSLESS"
+    )["datastoreId"]
+    source = series(site.folder / "in", 1)
+    site.run_import(source)
+    (found,) = site.metadata(only_set(site))["Study"]["Series"].values()
+    (instance,) = found["Instances"].values()
+    assert instance["StoredTransferSyntaxUID"] == "1.2.840.10008.1.2.4.90"
+    answer = site.client.get_image_frame(
+        datastoreId=site.datastore,
+        imageSetId=only_set(site),
+        imageFrameInformation={"imageFrameId": instance["ImageFrames"][0]["ID"]},
+    )
+    pixels = imagecodecs.jpeg2k_decode(answer["imageFrameBlob"].read())
+    np.testing.assert_array_equal(pixels, pydicom.dcmread(source / "001.dcm").pixel_array)
+
+
+@pytest.mark.parametrize(
+    ("name", "syntax", "media_type"),
+    [
+        ("color3d_jpeg_baseline.dcm", "1.2.840.10008.1.2.4.50", "image/jpeg"),
+        ("JPEG2000.dcm", "1.2.840.10008.1.2.4.91", "image/j2c"),
+        ("liver_1frame.dcm", "1.2.840.10008.1.2.1", "application/octet-stream"),
+        ("MR_small_RLE.dcm", "1.2.840.10008.1.2.4.202", "image/jph"),
+    ],
+)
+def test_frames_come_with_the_media_type_of_their_syntax(
+    site: Site, name: str, syntax: str, media_type: str
+) -> None:
+    path = get_testdata_file(name)
+    assert path is not None
+    site.run_import(Path(path))
+    (found,) = site.metadata(only_set(site))["Study"]["Series"].values()
+    (instance,) = found["Instances"].values()
+    assert instance["StoredTransferSyntaxUID"] == syntax
+    answer = site.client.get_image_frame(
+        datastoreId=site.datastore,
+        imageSetId=only_set(site),
+        imageFrameInformation={"imageFrameId": instance["ImageFrames"][0]["ID"]},
+    )
+    assert answer["contentType"] == media_type

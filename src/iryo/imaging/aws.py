@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Final
 
 from iryo.access import Caller, Role
-from iryo.dicom.syntaxes import stored_content_type
+from iryo.dicom import stored_content_type
 from iryo.errors import InvalidInput
 from iryo.imaging.aws_forms import (
     JOB_STATES,

@@ -22,8 +22,6 @@ from pydicom.uid import UID
 from sqlalchemy import select
 
 from iryo import dicom
-from iryo.dicom.pixels_describe import describe_pixels
-from iryo.dicom.stored import StoredFrame, store_frames
 from iryo.errors import InvalidDicom, InvalidInput, IryoError
 from iryo.imaging.documents import identity_hash
 from iryo.imaging.model import INSTANCE_KEY_LENGTH, SetState, frame_id
@@ -120,9 +118,9 @@ class _Pack:
         faults = list(parsed.faults)
         stored_syntax: str | None = None
         begin = self.offset
-        pixels = describe_pixels(instance)
+        pixels = dicom.describe_pixels(instance)
         if pixels is not None:
-            for index, frame in enumerate(store_frames(instance, pixels, self.lossless)):
+            for index, frame in enumerate(dicom.store_frames(instance, pixels, self.lossless)):
                 place = self._put(frame.data)
                 table += _PLACE.pack(*place)
                 stored_syntax = frame.transfer_syntax
@@ -294,7 +292,7 @@ def _stored_already(
         return {(sop, bytes(digest)): found for sop, digest, found in connection.execute(query)}
 
 
-def _frame_entry(key: str, index: int, frame: StoredFrame) -> dict[str, Any]:
+def _frame_entry(key: str, index: int, frame: dicom.StoredFrame) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "ID": frame_id(key, index),
         "PixelDataChecksumFromBaseToFullResolution": [
