@@ -13,9 +13,8 @@ from typing import Any, Final
 import orjson
 from sqlalchemy import Row, select
 
+from iryo.dicom import Changes, write_instance
 from iryo.dicom.dictionary import keyword_tag
-from iryo.dicom.write import write_instance
-from iryo.dicom.write_changes import Changes
 from iryo.errors import Damaged, NotFound
 from iryo.imaging.documents import Document, decode, effective, instances_of, series_of
 from iryo.imaging.service.places import KnownInstance

@@ -4,11 +4,15 @@ from dataclasses import replace
 
 from sqlalchemy import select
 
-from iryo.dicom import unpack_header
-from iryo.dicom.codecs import decoded_photometric
-from iryo.dicom.pixels_describe import describe_stored
-from iryo.dicom.render import look, render, to_png
-from iryo.dicom.stored import decode_stored
+from iryo.dicom import (
+    decode_stored,
+    decoded_photometric,
+    describe_stored,
+    look,
+    render,
+    to_png,
+    unpack_header,
+)
 from iryo.errors import NotFound
 from iryo.imaging.model import parse_frame_id
 from iryo.imaging.service.read import frame
