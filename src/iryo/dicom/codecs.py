@@ -20,6 +20,7 @@ SIZE_MISMATCH = "SizeMismatch"
 
 # imagecodecs raises a class per codec, all of them RuntimeError or ValueError; numpy adds its own.
 _CODEC_FAULTS = (RuntimeError, ValueError, TypeError, OverflowError, MemoryError, IndexError)
+_PADDING = 64  # bytes at the end of a frame within which its last marker must be
 _JPEG_LOSSLESS_PROCESSES = (0xC3, 0xCB)
 
 
@@ -184,6 +185,9 @@ def _jpeg_lossless(frame: Frame, *, rgb: bool) -> Samples:
 def _jpeg_ls(frame: Frame, description: PixelDescription) -> tuple[Samples, bool]:
     header = codecs_header.jpeg_header(frame)
     guard(header, description)
+    # CharLS needs the marker EOI, and where it is not there may look for it for many seconds.
+    if not bytes(frame[-_PADDING:]).rstrip(b"\x00").endswith(b"\xff\xd9"):
+        raise ValueError("found no end of image (EOI), expected it at the end")
     array = _contain(imagecodecs.jpegls_decode(_bytes(frame)), description)
     if description.signed:
         array = pixels_native.sign_extend(array, header.precision)
