@@ -4,6 +4,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Final, Self
 
@@ -41,8 +42,18 @@ class App:
     audit: Audit
     room: Room
     door: imaging_aws.Door
-    gateway: Gateway
     close: Callable[[], None]
+
+    @cached_property
+    def gateway(self) -> Gateway:
+        """The AWS protocols over the rooms' doors; made when first asked for."""
+        return Gateway(
+            [imaging_aws.service_table(self.door)],
+            secret_of=self.access.secret_of,
+            caller=_caller(self.access, self.audit),
+            clock=_now,
+            max_body=self.settings.max_body,
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -91,13 +102,6 @@ def open_app(settings: Settings, *, serving: bool = False) -> App:
         stack.callback(runner.stop)
         room = replace(room, wake=runner.wake)
         door = imaging_aws.Door(room, PageTokens(access.signing_secret("page tokens")))
-        gateway = Gateway(
-            [imaging_aws.service_table(door)],
-            secret_of=access.secret_of,
-            caller=_caller(access, audit),
-            clock=_now,
-            max_body=settings.max_body,
-        )
         return App(
             settings=settings,
             database=database,
@@ -109,7 +113,6 @@ def open_app(settings: Settings, *, serving: bool = False) -> App:
             audit=audit,
             room=room,
             door=door,
-            gateway=gateway,
             close=stack.pop_all().close,
         )
 

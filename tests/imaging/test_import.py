@@ -337,3 +337,14 @@ def test_frames_come_with_the_media_type_of_their_syntax(
         imageFrameInformation={"imageFrameId": instance["ImageFrames"][0]["ID"]},
     )
     assert answer["contentType"] == media_type
+
+
+def test_an_absolute_path_is_an_input_as_well(site: Site) -> None:
+    source = series(site.folder / "in", 1)
+    started = site.client.start_dicom_import_job(
+        datastoreId=site.datastore,
+        dataAccessRoleArn=ROLE_ARN,
+        inputS3Uri=str(source),
+        outputS3Uri=str(site.output),
+    )
+    assert site.wait_for_job(started["jobId"])["jobStatus"] == "COMPLETED"

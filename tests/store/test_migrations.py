@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 import iryo
 from iryo.errors import Conflict
-from iryo.store.migrations import _config
+from iryo.store.migrations import _config, newest_revision
 from iryo.store.sql import Database, metadata
 
 SOURCE = Path(iryo.__file__).parent
@@ -98,3 +98,8 @@ def test_a_migrated_database_needs_no_lock(database: Database) -> None:
     database.migrate()
     with database.write():
         database.migrate()
+
+
+def test_the_newest_revision_is_known_without_alembic() -> None:
+    script = ScriptDirectory.from_config(_config())
+    assert newest_revision() == script.get_current_head()

@@ -45,8 +45,9 @@ from iryo.wire.aws import ServiceTable
 __all__ = ["OPERATIONS", "PATTERNS", "SERVICE", "Door", "service_table"]
 
 SERVICE: Final = "medical-imaging"
-# The model knows S3 only; here a folder of the server's is an input as well.
-PATTERNS: Final = {"S3Uri": r"(s3://[a-z0-9][\.\-a-z0-9]{1,61}[a-z0-9]|file://)(/.*)?"}
+# The model knows S3 only; here a folder of the server's is an input as well, as a file:// URI or as
+# an absolute path: the AWS CLI takes an argument that begins with file:// for a file of its own.
+PATTERNS: Final = {"S3Uri": r"(s3://[a-z0-9][\.\-a-z0-9]{1,61}[a-z0-9]|file://)(/.*)?|/.*"}
 
 
 def create_datastore(door: Door, _: Caller, given: Input) -> Output:

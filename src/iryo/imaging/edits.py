@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
-from pydicom.datadict import dictionary_VM, dictionary_VR, tag_for_keyword
 
 from iryo.dicom import level_of
+from iryo.dicom.dictionary import keyword_tag, lookup
 from iryo.errors import Conflict, InvalidInput
 from iryo.imaging.documents import (
     LEVELS,
@@ -177,8 +177,9 @@ def _check_attribute(name: str, keyword: str, value: Any, *, force: bool, removi
         raise InvalidInput(f"{where} identifies the data and cannot be removed", where=where)
     if keyword in _FORCED and not force:
         raise InvalidInput(f"{where} can be edited only with force", where=where)
-    tag = tag_for_keyword(keyword)
-    if tag is None:
+    tag = keyword_tag(keyword)
+    known = None if tag is None else lookup(tag)
+    if known is None:
         _check_unknown(name, keyword, where, force=force)
         return
     expected = level_of(keyword).name.title()
@@ -188,8 +189,8 @@ def _check_attribute(name: str, keyword: str, value: Any, *, force: bool, removi
         raise InvalidInput(f"{where}: the attribute belongs to level {expected}", where=where)
     if removing:
         return
-    vr = dictionary_VR(tag)
-    if not force and (vr == "SQ" or dictionary_VM(tag) != "1"):
+    vr, multiplicity, _ = known
+    if not force and (vr == "SQ" or multiplicity != "1"):
         kind = "a sequence" if vr == "SQ" else "multi-valued"
         raise InvalidInput(f"{where} is {kind} and can be edited only with force", where=where)
     if not force or keyword in _FORCED:

@@ -18,7 +18,6 @@ from functools import cache
 from typing import Any, Final
 
 import orjson
-from pydicom.uid import UID
 from sqlalchemy import select
 
 from iryo import dicom
@@ -242,6 +241,8 @@ def _parse(file: SourceFile) -> _Parsed:
 @cache
 def _is_image(sop_class_uid: str) -> bool:
     """Whether instances of this class have pixel data (PS3.4 B.5: the classes named so)."""
+    from pydicom.uid import UID  # here: pydicom is slow to import, and only workers need it
+
     return "Image Storage" in UID(sop_class_uid).name
 
 
