@@ -141,6 +141,8 @@ def expected_output(model: Any, answered: dict[str, Any]) -> dict[str, Any]:
     for name, member in shape.members.items() if shape is not None else ():
         if member.serialization.get("location") == "statusCode":
             always[name] = model.http.get("responseCode", 200)
+        if payload and shape.members[payload].type_name == "structure":
+            always[payload] = {}
         if payload and shape.members[payload].type_name == "blob":
             # A stream that was not given is an empty one, of bytes of no kind.
             always[payload] = b""

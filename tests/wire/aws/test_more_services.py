@@ -5,8 +5,11 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from botocore.model import ShapeResolver
 
 from iryo.wire.aws import AwsError
+from iryo.wire.aws.outputs import OutputShapes
+from iryo.wire.aws.rest import RestOutput
 from tests.wire.loop import Loop, Room, gateway
 from tests.wire.oracle import Side, protocols
 
@@ -32,6 +35,8 @@ OPERATIONS = [
     ("dynamodb", "ListTables", "AWS JSON 1.0"),
     ("sqs", "SendMessage", "a service that once spoke the query protocol"),
     ("cloudwatch", "PutMetricData", "numbers of every size in CBOR"),
+    ("amplifyuibuilder", "GetTheme", "a structure as the whole body out"),
+    ("config", "GetComplianceSummaryByConfigRule", "no input at all"),
     ("apigateway", "GetSdk", "a payload of bytes with its headers"),
 ]
 CASES = [
@@ -148,3 +153,44 @@ def test_errors_with_a_header() -> None:
         own.call("ListEnabledControls", {})
     assert caught.value.response["ResponseMetadata"]["HTTPHeaders"]["retry-after"] == "7"
     assert caught.value.response["Error"]["Code"] == "ThrottlingException"
+
+
+def test_an_error_whose_model_has_no_message() -> None:
+    room = Room()
+    room.error = AwsError("GoneException", "the connection is gone", status=410)
+    own = loop("apigatewaymanagementapi", room)
+    with pytest.raises(ClientError) as caught:
+        own.call("DeleteConnection", {"ConnectionId": "c"})
+    assert caught.value.response["Error"]["Code"] == "GoneException"
+    assert caught.value.response["Error"]["Message"] == "the connection is gone"
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 410
+
+
+def test_a_query_with_nothing_for_the_map_of_all_others() -> None:
+    room = Room()
+    asked = {"dnsViewId": "d-1", "maxResults": 5}
+    loop("route53globalresolver", room).call("ListAccessTokens", asked)
+    assert room.given == asked
+
+
+def test_a_list_in_a_header_of_a_response() -> None:
+    shapes: Any = {
+        "Output": {
+            "type": "structure",
+            "members": {
+                "names": {"shape": "Names", "location": "header", "locationName": "x-names"},
+                "sizes": {"shape": "Sizes", "location": "header", "locationName": "x-sizes"},
+            },
+        },
+        "Names": {"type": "list", "member": {"shape": "Name"}},
+        "Name": {"type": "string"},
+        "Sizes": {"type": "list", "member": {"shape": "Size"}},
+        "Size": {"type": "integer"},
+    }
+    shape = ShapeResolver(shapes).get_shape_by_name("Output")
+    output = RestOutput(shape, OutputShapes(), 200)
+    assert output.write({"names": ["a", "b,c"], "sizes": [1, 2]}) == (
+        200,
+        [("x-names", 'a,"b,c"'), ("x-sizes", "1,2")],
+        b"",
+    )

@@ -164,14 +164,14 @@ class Service:
 
     def answer_failure(self, failure: Failure, protocol: str) -> Answer:
         """The answer that tells `failure`."""
-        if failure.shape is None:
-            return write_failure(failure, protocol, self._json_type)
         shape = failure.shape
-        given = {name: item for name, item in failure.members.items() if name in shape.members}
-        # AWS writes `message` in some models and `Message` in others.
-        spelt = next((name for name in shape.members if name.lower() == "message"), None)
-        if spelt is not None:
-            given[spelt] = failure.message
+        members = () if shape is None else shape.members
+        # AWS writes `message` in some models, `Message` in others, and in some forgets it.
+        spelt = next((name for name in members if name.lower() == "message"), None)
+        if spelt is None:
+            return write_failure(failure, protocol, self._json_type)
+        given = {name: item for name, item in failure.members.items() if name in members}
+        given[spelt] = failure.message
         if protocol == REST:
             answer = RestOutput(shape, self._outputs, failure.status).write(given)
         else:
