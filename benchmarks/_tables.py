@@ -14,6 +14,7 @@ from rich.table import Table
 
 from iryo.access import create_key_file
 from iryo.app import KEY_FILE, App, open_app
+from iryo.demo.make import ct_series
 from iryo.settings import load
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -59,9 +60,11 @@ def write_ct_series(folder: Path, count: int) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     sources = sorted((SHARED / "head_ct" / "dcm_qa_ct_GE" / "In" / "GE").glob("*.dcm"))
     if not sources:
-        from iryo.demo.make import write_ct_slices
-
-        sources = write_ct_slices(folder / "seed", 28)
+        seed = folder.with_name(f"{folder.name}-seed")
+        seed.mkdir()
+        for number, data in enumerate(ct_series(28)):
+            (seed / f"{number:02}.dcm").write_bytes(data)
+        sources = sorted(seed.iterdir())
     made = []
     for number in range(count):
         dataset = pydicom.dcmread(sources[number % len(sources)])

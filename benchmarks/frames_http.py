@@ -1,8 +1,8 @@
 """GetImageFrame and GetImageSetMetadata over HTTP, against the same server's static bytes.
 
-One server process; `wrk` (Debian) asks from another. The limit is the same server giving the same
-bytes from memory with nothing in between: no signature, no rights, no audit, no disk. The frames are
-those of one CT series, asked for in turn, each request signed (SigV4) by botocore.
+One server process; `wrk` (Debian) asks from another. The limit is the same server (uvicorn and
+Starlette) giving the same bytes from memory: no signature, no rights, no audit, no disk. The frames
+are those of one CT series, asked for in turn, each request signed (SigV4) by botocore.
 """
 
 import http.client
@@ -20,6 +20,10 @@ import uvicorn
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+from starlette.applications import Starlette
+from starlette.requests import Request as StarletteRequest
+from starlette.responses import Response as StarletteResponse
+from starlette.routing import Route
 
 from _tables import CONSOLE, installation, show, source_of_ct, write_ct_series
 from iryo.access import Role
@@ -67,18 +71,23 @@ def serve(home: str, port: str, paths: str) -> None:
         whole = application(app)
         bodies = [Path(line).read_bytes() for line in Path(paths).read_text().splitlines()]
 
+        async def static(request: StarletteRequest) -> StarletteResponse:
+            body = bodies[int(request.path_params["number"])]
+            return StarletteResponse(body, media_type="image/jph")
+
+        own = Starlette(routes=[Route("/-/static/{number}", static, methods=["POST"])])
+
         async def both(scope: Any, receive: Any, send: Any) -> None:
-            if scope["type"] != "http" or not scope["path"].startswith("/-/static/"):
+            if scope["type"] == "http" and scope["path"].startswith("/-/static/"):
+                await own(scope, receive, send)
+            elif scope["type"] == "http" and scope["path"].startswith("/-/bare/"):
+                await receive()
+                body = bodies[int(scope["path"][8:])]
+                headers = [(b"content-length", str(len(body)).encode())]
+                await send({"type": "http.response.start", "status": 200, "headers": headers})
+                await send({"type": "http.response.body", "body": body})
+            else:
                 await whole(scope, receive, send)
-                return
-            await receive()
-            body = bodies[int(scope["path"][10:])]
-            headers = [
-                (b"content-type", b"image/jph"),
-                (b"content-length", str(len(body)).encode()),
-            ]
-            await send({"type": "http.response.start", "status": 200, "headers": headers})
-            await send({"type": "http.response.body", "body": body})
 
         uvicorn.run(both, port=int(port), log_level="warning", lifespan="off", access_log=False)
 
@@ -158,7 +167,7 @@ def main() -> None:
             key = app.access.create_key(name="bench", role=Role.READER)
             document = documents.decode(read.metadata(app.room, store, image_set))
             ids = [i["ImageFrames"][0]["ID"] for i in documents.instances_of(document).values()]
-            dynamic, static, bodies = [], [], []
+            dynamic, static, bare, bodies = [], [], [], []
             path = f"/datastore/{store}/imageSet/{image_set}/getImageFrame"
             for number, one in enumerate(ids):
                 body = json.dumps({"imageFrameId": one}, separators=(",", ":"))
@@ -166,10 +175,16 @@ def main() -> None:
                 text = "\t".join(f"{name}:{value}" for name, value in headers.items())
                 dynamic.append(f"POST {path} {body} {text}")
                 static.append(f"POST /-/static/{number} {body} Content-Type:application/json")
+                bare.append(f"POST /-/bare/{number} {body} Content-Type:application/json")
                 data, _ = read.frame(app.room, store, image_set, one)
                 (work / f"{number}.jph").write_bytes(data)
                 bodies.append(str(work / f"{number}.jph"))
-            for name, lines in (("dynamic", dynamic), ("static", static), ("bodies", bodies)):
+            for name, lines in (
+                ("dynamic", dynamic),
+                ("static", static),
+                ("bare", bare),
+                ("bodies", bodies),
+            ):
                 (work / name).write_text("\n".join(lines))
             home = str(app.settings.home)
             server = subprocess.Popen(
@@ -202,6 +217,7 @@ def main() -> None:
             for name, label in (
                 ("static", "the limit: the same bytes from memory, same server"),
                 ("dynamic", "ours: signature, rights, audit, pack on disk"),
+                ("bare", "for comparison: an ASGI function without Starlette"),
             )
         ],
         f"{CONNECTIONS} connections, medians of {ROUNDS} rounds of {SECONDS} s in turn;"
@@ -221,7 +237,7 @@ def main() -> None:
 
 def measure(port: int, work: Path) -> dict[str, list[dict[str, float]]]:
     """The two in turn."""
-    rows: dict[str, list[dict[str, float]]] = {"static": [], "dynamic": []}
+    rows: dict[str, list[dict[str, float]]] = {"static": [], "dynamic": [], "bare": []}
     for name in rows:
         wrk(port, work / name)  # warm
     for _ in range(ROUNDS):

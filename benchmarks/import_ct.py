@@ -13,9 +13,11 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Executor, ProcessPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import imagecodecs
 import pydicom
+from numpy.typing import NDArray
 
 from _tables import CONSOLE, installation, show, source_of_ct, write_ct_series
 from iryo.imaging.model import ImportOrder
@@ -24,7 +26,7 @@ from iryo.imaging.service import datastores, imports
 COUNT = 448
 ROUNDS = 5
 CHUNK = 32
-CACHE: dict[str, list[object]] = {}
+CACHE: dict[str, list[NDArray[Any]]] = {}
 
 
 def load_arrays(folder: str) -> None:

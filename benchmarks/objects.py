@@ -9,9 +9,9 @@ from itertools import count
 from pathlib import Path
 
 import obstore
-from _tables import show
 from obstore.store import LocalStore
 
+from _tables import show
 from iryo.store.folder import FolderObjects
 
 FRAME = 200_000  # bytes, a CT slice as HTJ2K

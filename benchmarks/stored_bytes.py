@@ -6,6 +6,7 @@ were in the file and as they are stored, and whole instances (header and metadat
 
 import tempfile
 from collections import defaultdict
+from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
 
@@ -20,10 +21,8 @@ from iryo.imaging.store import image_set_members, image_sets, instances
 def sources() -> list[Path]:
     """Folders with DICOM files."""
     found = [Path(str(files("pydicom").joinpath("data")))]
-    try:
+    with suppress(ModuleNotFoundError):
         found.append(Path(str(files("data_store").joinpath("data"))))
-    except ModuleNotFoundError:
-        pass
     return found + [
         p for p in (SHARED / "dicom", SHARED / "head_ct" / "dcm_qa_ct_GE") if p.is_dir()
     ]

@@ -82,8 +82,9 @@ def test_the_model_is_enforced(site: Site) -> None:
         lambda: site.client.list_datastores(nextToken="forged"),
         lambda: site.client.search_image_sets(
             datastoreId=site.datastore,
-            searchCriteria={"filters": [{"values": [{"DICOMPatientId": "a"}, {"DICOMPatientId": "b"}],
-                                         "operator": "BETWEEN"}]},
+            searchCriteria={
+                "filters": [between({"DICOMPatientId": "a"}, {"DICOMPatientId": "b"})]
+            },
         ),
         lambda: site.client.start_dicom_import_job(
             datastoreId=site.datastore,

@@ -1,4 +1,4 @@
-"""Files that lie, end to end: told with type, place and reason; the rest goes in; memory bounded."""
+"""Files that lie, end to end: told with type, place and reason; memory bounded."""
 
 import json
 import resource
