@@ -344,6 +344,102 @@ def test_jp2_boxes_are_looked_through() -> None:
     assert same(decode(coded, description), array)
 
 
+@pytest.mark.parametrize(
+    ("frame", "message"),
+    [
+        (b"", "expected the JPEG marker SOI"),
+        (b"\xff\xd8\x00\x01\x02\x03", "found byte 0x00"),
+        (b"\xff\xd8\xff\xe0\xff\xff", "declares 65535 bytes, beyond the end"),
+        (b"\xff\xd8\xff\xff\xff\xd9", "no JPEG frame header"),
+        (b"\xff\xd8\xff\x01\xff\xda\x00\x02", "no JPEG frame header"),
+        (b"\xff\xd8\xff\xf8\x00\x03\x04\xff", "oversize image dimensions"),
+        (b"\xff\xd8\xff\xc0\x00\x04\x08\x00", "has 2 bytes"),
+        (b"\xff\xd8\xff\xc0\x00\x08\x08\x00\x10\x00\x10\x03", "3 components is cut short"),
+        (
+            b"\xff\xd8" + b"\xff\xc0\x00\x0b\x08\x00\x10\x00\x10\x01\x01\x11\x00" * 2,
+            "a second JPEG",
+        ),
+    ],
+)
+def test_jpeg_headers_that_are_none(frame: bytes, message: str) -> None:
+    with pytest.raises(InvalidDicom, match=message):
+        codecs_header.jpeg_header(frame)
+
+
+def test_markers_of_adobe_and_jfif_are_seen() -> None:
+    colour = np.zeros((8, 8, 3), np.uint8)
+    assert codecs_header.jpeg_header(imagecodecs.jpeg8_encode(colour)).jfif
+    plain = imagecodecs.jpeg8_encode(colour, colorspace="RGB", outcolorspace="RGB")
+    assert codecs_header.jpeg_header(plain).adobe == 0
+
+
+def _siz(samples: int = 1, x1: int = 8, parts: bytes = b"\x07\x01\x01", rest: bytes = b"") -> bytes:
+    size = struct.pack(">HHIIIIIIIIH", 38 + 3 * samples, 0, x1, 8, 0, 0, 8, 8, 0, 0, samples)
+    return b"\xff\x4f\xff\x51" + size + parts + rest
+
+
+@pytest.mark.parametrize(
+    ("frame", "message"),
+    [
+        (b"\xff\x4f", "expected the JPEG 2000 markers"),
+        (b"\xff\x4f\xff\x51\x00", "is cut short"),
+        (_siz(x1=0), "no image area"),
+        (_siz(samples=0), "0 components is cut short"),
+        (_siz(samples=3), "3 components is cut short"),
+        (b"\x00\x00\x00\x0cjP  \x0d\x0a\x87\x0a" + b"\x00\x00\x00\x00ftyp", "without a codestream"),
+    ],
+)
+def test_jpeg_2000_headers_that_are_none(frame: bytes, message: str) -> None:
+    with pytest.raises(InvalidDicom, match=message):
+        codecs_header.jpeg_2000_header(frame)
+
+
+def test_boxes_of_64_bits_are_read() -> None:
+    signature = b"\x00\x00\x00\x0cjP  \x0d\x0a\x87\x0a"
+    box = struct.pack(">I4sQ", 1, b"jp2c", 0) + _siz()
+    header = codecs_header.jpeg_2000_header(signature + box)
+    assert (header.width, header.start, header.levels) == (8, 28, 0)
+    xl = b"\x00\x00\x00\x0cJXL \x0d\x0a\x87\x0a"
+    coded = bytes(imagecodecs.jpegxl_encode(np.zeros((9, 7), np.uint8)))
+    bare = coded if coded[:2] == b"\xff\x0a" else coded[coded.index(b"\xff\x0a") :]
+    for head in (
+        struct.pack(">I4s", 0, b"jxlc"),
+        struct.pack(">I4sI", 0, b"jxlp", 0),
+        struct.pack(">I4s4s", 12, b"skip", b"") + struct.pack(">I4sQ", 1, b"jxlc", 0),
+    ):
+        assert codecs_header.jpeg_xl_size(xl + head + bare) == (7, 9)
+    with pytest.raises(InvalidDicom, match="without a codestream box"):
+        codecs_header.jpeg_xl_size(xl + struct.pack(">I4s", 0, b"Exif"))
+    with pytest.raises(InvalidDicom, match="cut short"):
+        codecs_header.jpeg_xl_size(b"\xff\x0a")
+
+
+def test_more_bits_than_are_allocated_are_refused() -> None:
+    coded = imagecodecs.jpegls_encode(np.zeros((8, 8), np.uint16))
+    description = described(syntaxes.JPEG_LS, rows=8, columns=8, bits_allocated=8, bits_stored=8)
+    with pytest.raises(InvalidDicom, match="samples of 16 bits"):
+        decode(coded, description)
+
+
+def test_signs_that_a_codestream_has_wrong_are_set_right() -> None:
+    array = np.array([[-3, -1, 0, 5]], dtype="<i2")
+    signed = described(syntaxes.JPEG_2000_LOSSLESS, rows=1, columns=4, bits_stored=12, signed=True)
+    unsigned = described(syntaxes.JPEG_2000_LOSSLESS, rows=1, columns=4, bits_stored=12)
+    coded = encode.encode(array, signed, syntaxes.JPEG_2000_LOSSLESS)
+    assert decode(coded, unsigned)[0].tolist() == [4093, 4095, 0, 5]
+    other = encode.encode(array.view("<u2") & 4095, unsigned, syntaxes.JPEG_2000_LOSSLESS)
+    assert same(decode(other, signed), array)
+
+
+def test_narrow_codestreams_fill_wide_samples() -> None:
+    array = np.array([[1, 200]], dtype=np.uint8)
+    coded = bytes(imagecodecs.jpegls_encode(array))
+    wide = described(syntaxes.JPEG_LS, rows=1, columns=2)
+    assert same(decode(coded, wide), array.astype("<u2"))
+    signed = described(syntaxes.JPEG_LS, rows=1, columns=2, signed=True)
+    assert decode(coded, signed)[0].tolist() == [1, -56]
+
+
 @given(data=st.binary(max_size=200), start=st.sampled_from([b"", b"\xff\xd8", b"\xff\x4f\xff\x51"]))
 def test_header_readers_only_refuse(data: bytes, start: bytes) -> None:
     for reader in (

@@ -306,6 +306,36 @@ def test_one_frame_that_does_not_decode_keeps_all_as_they_came(bad: int) -> None
     assert not any(frame.faults for frame in found[1:])
 
 
+def test_a_single_frame_that_does_not_decode_is_kept() -> None:
+    data = file(fragments([b"no JPEG-LS."]), syntaxes.JPEG_LS, Rows=16, Columns=16)
+    frame = stored(data)[2][0]
+    assert (frame.data, frame.transfer_syntax) == (b"no JPEG-LS.\0", syntaxes.JPEG_LS)
+    assert [fault.code for fault in frame.faults] == [TRANSCODING]
+
+
+def test_a_kept_frame_without_a_header_is_kept_with_a_warning() -> None:
+    frame = stored(file(fragments([b"no JPEG."]), JPEG, Rows=16, Columns=16))[2][0]
+    assert (frame.data, frame.transfer_syntax) == (b"no JPEG.", JPEG)
+    assert [fault.code for fault in frame.faults] == [TRANSCODING]
+
+
+def test_extended_jpeg_of_8_bits_is_as_good_as_baseline() -> None:
+    frame = stored(file(fragments([jpeg(1)]), syntaxes.JPEG_EXTENDED, Rows=16, Columns=16))[2][0]
+    assert (frame.data, frame.transfer_syntax) == (jpeg(1), syntaxes.JPEG_EXTENDED)
+
+
+def test_jpeg_xl_of_a_jpeg_stays() -> None:
+    coded = bytes(imagecodecs.jpegxl_encode_jpeg(jpeg(1)))
+    coded += b"\0" * (len(coded) % 2)
+    # pydicom's writer does not know the syntax yet: another one of the same length is put aside.
+    data = file(fragments([coded]), "1.2.840.10008.1.2.4.107", Rows=16, Columns=16)
+    data = data.replace(b"1.2.840.10008.1.2.4.107", syntaxes.JPEG_XL_RECOMPRESSION.encode())
+    _, description, frames = stored(data)
+    assert frames[0].data == coded
+    array = decode_stored(coded, description, syntaxes.JPEG_XL_RECOMPRESSION)
+    assert np.abs(array.astype(int) - imagecodecs.jpeg8_decode(jpeg(1)).astype(int)).max() <= 2
+
+
 def test_unknown_syntaxes_and_sample_sizes_are_kept_with_a_warning() -> None:
     _, _, unknown = stored(file(fragments([b"any thing."]), "1.2.3.4", Rows=16, Columns=16))
     assert (unknown[0].data, unknown[0].transfer_syntax) == (b"any thing.", "1.2.3.4")

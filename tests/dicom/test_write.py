@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import imagecodecs
 import numpy as np
 import pydicom
 import pytest
@@ -418,6 +419,55 @@ def test_what_does_not_fit_together_is_told() -> None:
         list(write_instance(head, data, stored_syntax=RPCL, target=syntaxes.JPEG_BASELINE))
     with pytest.raises(NotAcceptable):
         list(write_instance(head, data, stored_syntax=RPCL, target="1.2.3"))
+
+
+def with_icon(icon: bytes, syntax: str, **attributes: Any) -> bytes:
+    dataset = header(syntax, Rows=16, Columns=16)
+    dataset.PixelData = fragments([jpeg(1)], [0])
+    dataset["PixelData"].VR = "OB"
+    dataset["PixelData"].is_undefined_length = True
+    small = header(syntax, Rows=16, Columns=16, **attributes)
+    for keyword in ("SpecificCharacterSet", "SOPClassUID", "SOPInstanceUID", "PatientName"):
+        delattr(small, keyword)
+    small.PixelData = icon
+    small["PixelData"].VR = "OB"
+    small["PixelData"].is_undefined_length = True
+    dataset.IconImageSequence = [small]
+    return write(dataset)
+
+
+@pytest.mark.parametrize("target", [EXPLICIT, BIG, syntaxes.IMPLICIT_LITTLE])
+def test_compressed_icons_are_decoded_where_they_may_not_stay(target: str) -> None:
+    before = with_icon(fragments([jpeg(2)]), syntaxes.JPEG_BASELINE)
+    assert again(before) == before
+    dataset = pydicom.dcmread(io.BytesIO(again(before, target)))
+    icon = dataset.IconImageSequence[0]
+    assert icon.PatientID == "1"
+    expected = imagecodecs.jpeg8_decode(jpeg(2))
+    assert len(icon.PixelData) == 256
+    assert icon.PixelData == expected.tobytes()
+    assert np.array_equal(dataset.pixel_array, imagecodecs.jpeg8_decode(jpeg(1)))
+
+
+def test_compressed_icons_in_colour_say_what_they_are() -> None:
+    colour = np.random.default_rng(4).integers(0, 255, (16, 16, 3)).astype(np.uint8)
+    coded = bytes(imagecodecs.jpeg8_encode(colour))
+    before = with_icon(
+        fragments([coded]),
+        syntaxes.JPEG_BASELINE,
+        SamplesPerPixel=3,
+        PhotometricInterpretation="YBR_FULL_422",
+        PlanarConfiguration=0,
+    )
+    icon = pydicom.dcmread(io.BytesIO(again(before, EXPLICIT))).IconImageSequence[0]
+    assert icon.PhotometricInterpretation == "YBR_FULL"
+    assert len(icon.PixelData) == 768
+
+
+def test_icons_that_do_not_decode_stay() -> None:
+    before = with_icon(fragments([b"no JPEG."]), syntaxes.JPEG_BASELINE)
+    after = read(again(before, EXPLICIT))
+    assert dict(values(after, after.elements))["00880200/0/7FE00010"].endswith(b"no JPEG.")
 
 
 # -------------------------------------------------------------------- edits

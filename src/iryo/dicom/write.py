@@ -19,6 +19,7 @@ from iryo.dicom.pixels_describe import describe_stored
 from iryo.dicom.syntaxes import EXPLICIT_LITTLE, syntax
 from iryo.dicom.write_changes import Changes, Edits, NeedsUnicodeError
 from iryo.dicom.write_elements import CHARSET, UNDEFINED, UTF_8, Copier, Form, regroup
+from iryo.dicom.write_icons import native_icons
 from iryo.dicom.write_pixels import Pixels, PixelWriter, choose_target
 
 _PHOTOMETRIC: Final = 0x00280004
@@ -108,14 +109,15 @@ class _File:
         """The changes in the character set of the instance, or, if that must be, in UTF-8."""
         elements = self.instance.elements
         big = self.instance.big_endian
+        icons = native_icons(self.instance, self.target)
         try:
             edits = write_changes.resolve(self.changes, elements, form, elements.charset)
         except NeedsUnicodeError:
             edits = write_changes.resolve(self.changes, elements, form, UTF_8)
             with_term = {**edits.elements, CHARSET: form.element(CHARSET, "CS", b"ISO_IR 192")}
-            copier = Copier(self.instance.data, form, big_endian=big, utf_8=True)
+            copier = Copier(self.instance.data, form, big_endian=big, utf_8=True, replaced=icons)
             return copier, replace(edits, elements=with_term)
-        return Copier(self.instance.data, form, big_endian=big), edits
+        return Copier(self.instance.data, form, big_endian=big, replaced=icons), edits
 
     def _parts(
         self, copier: Copier, edits: Edits, pixels: Pixels | None, form: Form

@@ -1,7 +1,7 @@
 """Write elements: copied where the encoding stays, else put into another one (PS3.5 7, Annex A)."""
 
 import struct
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -84,18 +84,29 @@ class Copier:
         big_endian: whether it is big endian.
         form: what is wanted.
         utf_8: whether text goes to ISO_IR 192.
+        replaced: offset of an element -> VR and little-endian value to write in its place.
     """
 
-    def __init__(self, data: Buffer, form: Form, *, big_endian: bool, utf_8: bool = False) -> None:
+    def __init__(
+        self,
+        data: Buffer,
+        form: Form,
+        *,
+        big_endian: bool,
+        utf_8: bool = False,
+        replaced: Mapping[int, tuple[str, bytes]] | None = None,
+    ) -> None:
         self.data = data
         self.form = form
         self.big_endian = big_endian
         self.utf_8 = utf_8
+        self.replaced = replaced or {}
 
     def same(self, dataset: Dataset) -> bool:
         """Whether elements can be copied as they stand."""
         return (
             not self.utf_8
+            and not self.replaced
             and dataset.implicit is not self.form.explicit
             and self.big_endian is not self.form.little
         )
@@ -117,6 +128,9 @@ class Copier:
     def element(self, row: Row, dataset: Dataset) -> bytes:
         """One element, put into the form."""
         about, at, start, stop, items = row
+        if at in self.replaced:
+            vr, value = self.replaced[at]
+            return self.form.element(about.tag, vr, value if self.form.little else swap(value, vr))
         if items is not None:
             return self._sequence(row)
         if self._length(start) == UNDEFINED and start - at >= 8 and self._has_fragments(row):
