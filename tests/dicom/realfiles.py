@@ -17,11 +17,10 @@ REFUSED = {
     "MR_truncated.dcm": "Truncated",
     "rtplan_truncated.dcm": "Truncated",
     "DICOMDIR-nooffset": "Truncated",
-    "emri_small_jpeg_2k_lossless_too_short.dcm": "Truncated",
     "no_meta.dcm": "NotDicom",
 }
-# pydicom cannot make JSON of it: a DS that is no number.
-PYDICOM_FAILS = {"badVR.dcm"}
+# pydicom cannot make JSON of them: an IS that is no number; no delimiter at the end of the file.
+PYDICOM_FAILS = {"badVR.dcm", "emri_small_jpeg_2k_lossless_too_short.dcm"}
 
 # Bare data sets, without preamble.
 _BARE = {

@@ -262,7 +262,7 @@ REFUSED: list[tuple[bytes, str, str | None]] = [
     (file(explicit(REFERENCES, "SQ", CODE)), "Malformed", "(0008,1140)[1]"),
     (file(NAME, item(CODE)), "Malformed", None),
     (
-        file(explicit(0x7FE00010, "OB", implicit(ITEM) + implicit(ITEM, b"ab"), UNDEFINED)),
+        file(explicit(0x7FE00010, "OB", implicit(ITEM) + implicit(ITEM, b"ab", 4), UNDEFINED)),
         "Truncated",
         "(7FE0,0010)",
     ),

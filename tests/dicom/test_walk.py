@@ -6,7 +6,15 @@ import pydicom
 import pytest
 from pydicom._private_dict import private_dictionaries
 
-from iryo.dicom import Instance, normalise, read, to_dicom_json
+from iryo.dicom import (
+    COERCED,
+    Instance,
+    normalise,
+    pack_header,
+    read,
+    to_dicom_json,
+    unpack_header,
+)
 from iryo.errors import InvalidDicom
 from tests.dicom.handmade import (
     BIG,
@@ -188,6 +196,23 @@ def test_encapsulated_data_that_lies_ends_at_the_next_delimiter() -> None:
     other = read(memoryview(bytearray(file(body, syntax=BIG))))
     assert other.pixels is not None
     assert other.pixels.end == len(other.data)
+
+
+def test_pixel_data_may_lack_its_last_delimiter() -> None:
+    whole = explicit(0x7FE00010, "OB", implicit(ITEM) + implicit(ITEM, b"abcd"), UNDEFINED)
+    for rest in (b"", b"\xfe\xff\xdd\xe0\0"):
+        instance = read(file(NAME, whole + rest))
+        assert instance.pixels is not None
+        assert instance.pixels.fragments == ((instance.pixels.stop - 4, 4),)
+        assert [fault.code for fault in instance.faults] == [COERCED]
+        header = unpack_header(pack_header(instance))
+        assert header.pixel_length == instance.pixels.length
+    inside = explicit(REFERENCES, "SQ", item(whole))
+    nothing = explicit(0x7FE00010, "OB", b"", UNDEFINED)
+    for cut in (file(NAME, whole[:-1]), file(NAME, inside), file(NAME, nothing)):
+        with pytest.raises(InvalidDicom) as caught:
+            read(cut)
+        assert caught.value.reason == "Truncated"
 
 
 def test_too_deep_within_a_private_sequence_is_still_too_deep() -> None:

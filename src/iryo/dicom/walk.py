@@ -11,7 +11,7 @@ from typing import Final
 
 from iryo.dicom import dictionary
 from iryo.dicom.charset import Charset
-from iryo.dicom.model import DISCARDED, About, Buffer, Dataset, Limits, Row
+from iryo.dicom.model import COERCED, DISCARDED, About, Buffer, Dataset, Limits, Row
 from iryo.dicom.reading import PADDING, UNDEFINED, Chain, Reader
 from iryo.errors import InvalidDicom, TooLarge
 
@@ -253,6 +253,10 @@ class Walker(Reader):
             if tag != ITEM or length > end - pos - 8:
                 break
             pos += 8 + length
+        if not self.path and about.tag >= _FIRST_PIXELS and self._breaks_off(start, pos, end):
+            message = "no sequence delimiter after the last fragment, where the file ends"
+            self.fault(message, about.tag, COERCED)
+            return pos + 8
         # As pydicom does: look for the delimiter.
         mark = dictionary.tag_bytes(SEQUENCE_END, big_endian=self.big_endian)
         hit = self.find(mark, start, end)
@@ -261,6 +265,16 @@ class Walker(Reader):
             self.refuse(found, "one after the last fragment", pos, about.tag)
         self.fault("items that lie about their length: it ends at the next delimiter", about.tag)
         return hit + 8
+
+    def _breaks_off(self, start: int, pos: int, end: int) -> bool:
+        """Whether pixel data from `start` ends at `pos` with whole fragments and no delimiter.
+
+        Some writers leave it out; whether frames are missing shows when they are counted.
+        """
+        if end != self.size or end - pos >= 8 or pos == start:
+            return False
+        mark = dictionary.tag_bytes(SEQUENCE_END, big_endian=self.big_endian) + bytes(4)
+        return mark.startswith(bytes(self.data[pos:end]))
 
     # ------------------------------------------------------------------ sequences
 
