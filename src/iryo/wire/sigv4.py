@@ -175,10 +175,11 @@ class Verifier:
                 f"{_basic(now + _WINDOW)} ({_basic(now)} + 15 min.)"
             )
         good_for = _WINDOW if claim.expires is None else timedelta(seconds=claim.expires)
+        told = "15 min." if claim.expires is None else f"{claim.expires} s."
         if now - signed_at > good_for:
             raise _invalid(
                 f"Signature expired: {claim.timestamp} is now earlier than "
-                f"{_basic(now - good_for)} ({_basic(now)} - {int(good_for.total_seconds())} s.)"
+                f"{_basic(now - good_for)} ({_basic(now)} - {told})"
             )
         return signed_at
 
