@@ -60,10 +60,15 @@ def signed(
     request = AWSRequest(method, url, headers=headers or {}, data=body)
     credentials = Credentials(key, secret, token)
     auth = SIGNERS[name](credentials, service or service_of(name), REGION, **signer)
-    with pytest.MonkeyPatch.context() as patch:  # the client's clock stands at noon
+    return to_wire(sign(auth, request))
+
+
+def sign(auth: Any, request: Any) -> Any:
+    """The request, prepared, as `auth` signs it when its clock stands at noon."""
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(botocore.auth, "get_current_datetime", lambda: NOON.replace(tzinfo=None))
         auth.add_auth(request)
-    return to_wire(request.prepare())
+    return request.prepare()
 
 
 def refused(request: Request, check: Verifier | None = None) -> SignatureRefused:

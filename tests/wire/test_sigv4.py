@@ -25,6 +25,7 @@ from tests.wire.signing import (
     changed,
     refused,
     service_of,
+    sign,
     signed,
     verifier,
     with_header,
@@ -91,8 +92,8 @@ class TestWhatBotocoreSigns:
     def test_the_payload_may_be_left_unsigned_when_the_client_says_so(self) -> None:
         request = AWSRequest("PUT", f"http://{HOST}/a", data=b"1234")
         request.context["payload_signing_enabled"] = False
-        botocore.auth.SigV4Auth(Credentials(KEY, SECRET), "omics", REGION).add_auth(request)
-        wire = to_wire(request.prepare())
+        auth = botocore.auth.SigV4Auth(Credentials(KEY, SECRET), "omics", REGION)
+        wire = to_wire(sign(auth, request))
         assert wire.headers["x-amz-content-sha256"] == "UNSIGNED-PAYLOAD"
         who, body = verifier().verify(changed(wire, body=b"other"))
         assert (who.payload, body) == ("unsigned", b"other")
