@@ -160,6 +160,9 @@ def test_a_revert_brings_back_attributes_and_instances(site: Site, primary: str)
         ({"set": study(StudyDate="yesterday")}, "no DA"),
         ({"set": study(StudyDescription=5)}, "does not fit"),
         ({"set": study(StudyDescription="x" * 300)}, "at most 256"),
+        ({"set": study(StudyDescription=["a", "b"])}, "does not fit"),
+        ({"set": study(StudyDescription="a\\b")}, "character"),
+        ({"set": study(StudyDescription="a\0b")}, "character"),
         ({"set": instance("9.9.9", ImageComments="x")}, "not in the image set"),
         ({"set": instance(SOPS[0], ImageType=["A"])}, "multi-valued"),
         ({"set": instance(SOPS[0], ReferencedImageSequence=[])}, "sequence"),
@@ -187,6 +190,37 @@ def test_bytes_that_are_no_json_are_refused(site: Site, primary: str) -> None:
                 latestVersionId="1",
                 updateImageSetMetadataUpdates={"DICOMUpdates": {"updatableAttributes": blob}},
             )
+
+
+@pytest.mark.parametrize(
+    "tree",
+    [
+        {"Patient": "x"},
+        {"Study": "x"},
+        {"Study": {"DICOM": "x"}},
+        {"Study": {"Series": ["x"]}},
+        {"Study": {"Series": {"1.2.3.1": "x"}}},
+        {"Study": {"Series": {"1.2.3.1": {"DICOM": [1]}}}},
+        {"Study": {"Series": {"1.2.3.1": {"Instances": ["x"]}}}},
+        {"Study": {"Series": {"1.2.3.1": {"Instances": {SOPS[0]: 1}}}}},
+        {"Study": {"Series": {"1.2.3.1": {"Instances": {SOPS[0]: {"DICOM": "x"}}}}}},
+    ],
+)
+def test_json_of_another_form_is_refused(site: Site, primary: str, tree: dict[str, Any]) -> None:
+    for change in ("set", "remove"):
+        with refused("ValidationException", "JSON object expected"):
+            update(site, primary, "1", **{change: tree})
+    with refused("ValidationException", "JSON object expected"):
+        site.client.copy_image_set(
+            datastoreId=site.datastore,
+            sourceImageSetId=primary,
+            copyImageSetInformation={
+                "sourceImageSet": {
+                    "latestVersionId": "1",
+                    "DICOMCopies": {"copiableAttributes": json.dumps(tree)},
+                }
+            },
+        )
 
 
 def test_the_latest_version_must_be_named(site: Site, primary: str) -> None:

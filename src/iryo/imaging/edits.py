@@ -35,6 +35,7 @@ _GENERATED: Final = ("SchemaVersion", "DatastoreID", "ImageSetID", "PixelData")
 _TEXT_VRS: Final = frozenset(
     "AE AS AT CS DA DS DT IS LO LT PN SH ST TM UC UI UR UT".split()  # noqa: SIM905
 )
+_FREE_VRS: Final = frozenset({"ST", "LT", "UT", "UR"})  # paragraphs, and a backslash is itself
 _WHOLE_VRS: Final = frozenset({"US", "SS", "UL", "SL", "UV", "SV"})
 _REAL_VRS: Final = frozenset({"FL", "FD"})
 # Characters that a value may have ("DICOM metadata constraints"); others follow their VR.
@@ -102,6 +103,7 @@ def parse_attributes(blob: bytes | str, where: str) -> dict[str, Any]:
         raise InvalidInput(f"{where} is no JSON object", where=where)
     if str(tree.get("SchemaVersion", "1.1")) != "1.1":
         raise InvalidInput(f"{where}: SchemaVersion 1.1 expected", where=where)
+    _check_form(tree)
     return tree
 
 
@@ -117,7 +119,7 @@ def apply_edit(document: Document, edit: Edit, *, force: bool) -> tuple[Document
     for tree, change in ((edit.removable, _remove), (edit.updatable, _set)):
         if tree is None:
             continue
-        _check_shape(tree, result)
+        _check_names(tree, result)
         for name, uid, part in list(_walk(tree)):
             for keyword, value in part.items():
                 _check_attribute(name, keyword, value, force=force, removing=change is _remove)
@@ -133,32 +135,41 @@ def _walk(tree: Mapping[str, Any]) -> Iterator[tuple[str, str | None, dict[str, 
     for name, holder in (("Patient", tree.get("Patient") or {}), ("Study", study)):
         if holder.get("DICOM"):
             yield name, None, holder["DICOM"]
-    for series in (study.get("Series") or {}).values():
+    for each in (study.get("Series") or {}).values():
+        series = each or {}
         if series.get("DICOM"):
             yield "Series", None, series["DICOM"]
         for uid, instance in (series.get("Instances") or {}).items():
-            if instance.get("DICOM"):
+            if instance and instance.get("DICOM"):
                 yield "Instance", uid, instance["DICOM"]
 
 
-def _check_shape(tree: Mapping[str, Any], document: Document) -> None:
+def _check_form(tree: Mapping[str, Any]) -> None:
+    """That a tree has the form of a document, whatever it names; `_walk` relies on it."""
     unknown = set(tree) - {"SchemaVersion", "Patient", "Study"}
     if unknown:
         raise InvalidInput(f"{min(unknown)} cannot be edited", where=min(unknown))
     study = _mapping(tree.get("Study"), "Study")
     for name, holder in (("Patient", _mapping(tree.get("Patient"), "Patient")), ("Study", study)):
         _mapping(holder.get("DICOM"), f"{name}.DICOM")
+    for each in _mapping(study.get("Series"), "Study.Series").values():
+        series = _mapping(each, "Series")
+        _mapping(series.get("DICOM"), "Series.DICOM")
+        for instance in _mapping(series.get("Instances"), "Series.Instances").values():
+            _mapping(_mapping(instance, "Instance").get("DICOM"), "Instance.DICOM")
+
+
+def _check_names(tree: Mapping[str, Any], document: Document) -> None:
+    """That the series and the instances that a tree names are in the document."""
     uid, _ = series_of(document)
-    for name, series in _mapping(study.get("Series"), "Study.Series").items():
+    for name, series in ((tree.get("Study") or {}).get("Series") or {}).items():
         if name != uid:
             raise InvalidInput(f"series {name} is not in the image set", where="Study.Series")
-        _mapping(_mapping(series, "Series").get("DICOM"), "Series.DICOM")
-        for sop, instance in _mapping(series.get("Instances"), "Series.Instances").items():
+        for sop in (series or {}).get("Instances") or {}:
             if sop not in instances_of(document):
                 raise InvalidInput(
                     f"instance {sop} is not in the image set", where="Series.Instances"
                 )
-            _mapping(_mapping(instance, "Instance").get("DICOM"), "Instance.DICOM")
 
 
 def _mapping(value: Any, where: str) -> dict[str, Any]:
@@ -209,33 +220,45 @@ def _check_unknown(name: str, keyword: str, where: str, *, force: bool) -> None:
 
 
 def _check_value(vr: str, keyword: str, value: Any, where: str) -> None:
-    for part in value if isinstance(value, list) else [value]:
-        if part is None:
-            continue
-        if vr in _TEXT_VRS:
-            fits = isinstance(part, str)
-        elif vr in _WHOLE_VRS:
-            fits = isinstance(part, int) and not isinstance(part, bool)
-        elif vr in _REAL_VRS:
-            fits = isinstance(part, int | float) and not isinstance(part, bool)
-        else:
-            fits = isinstance(part, str | int | float)
-        if not fits:
-            raise InvalidInput(
-                f"{where}: a JSON {type(part).__name__} does not fit VR {vr}", where=where
-            )
-        if isinstance(part, str) and len(part) > (limit := _LIMITS.get(keyword, 1 << 16)):
-            raise InvalidInput(
-                f"{where}: {len(part)} characters found, at most {limit} expected", where=where
-            )
-        if vr == "UI" and part and not _is_uid(part):
-            raise InvalidInput(f"{where} is no UID (PS3.5 9.1)", where=where)
-        if vr in ("DA", "TM", "DS", "IS") and not set(part) <= set("0123456789.+-eE: "):
-            raise InvalidInput(f"{where} is no {vr} (PS3.5 6.2)", where=where)
+    """That `value` is one value, of the type that JSON has for the VR (PS3.5 6.2)."""
+    if value is None:
+        return
+    if vr in _TEXT_VRS:
+        fits = isinstance(value, str)
+    elif vr in _WHOLE_VRS:
+        fits = isinstance(value, int) and not isinstance(value, bool)
+    elif vr in _REAL_VRS:
+        fits = isinstance(value, int | float) and not isinstance(value, bool)
+    else:
+        fits = isinstance(value, str | int | float)
+    if not fits:
+        raise InvalidInput(
+            f"{where}: a JSON {type(value).__name__} does not fit VR {vr}", where=where
+        )
+    if isinstance(value, str):
+        _check_text(vr, keyword, value, where)
+
+
+def _check_text(vr: str, keyword: str, value: str, where: str) -> None:
+    if len(value) > (limit := _LIMITS.get(keyword, 1 << 16)):
+        raise InvalidInput(
+            f"{where}: {len(value)} characters found, at most {limit} expected", where=where
+        )
+    if vr == "UI" and value and not _is_uid(value):
+        raise InvalidInput(f"{where} is no UID (PS3.5 9.1)", where=where)
+    if vr in ("DA", "TM", "DS", "IS") and not set(value) <= set("0123456789.+-eE: "):
+        raise InvalidInput(f"{where} is no {vr} (PS3.5 6.2)", where=where)
+    # A backslash would make two values of one; control characters are in no text but paragraphs.
+    free = vr in _FREE_VRS
+    if any((c < " " and not (free and c in "\t\n\f\r")) or c == "\x7f" for c in value) or (
+        "\\" in value and not free
+    ):
+        raise InvalidInput(f"{where} has a character that VR {vr} has not (PS3.5 6.2)", where=where)
 
 
 def _is_uid(value: str) -> bool:
-    return len(value) <= 64 and all(part.isdigit() for part in value.split("."))
+    parts = value.split(".")
+    return len(value) <= 64 and all(part.isascii() and part.isdigit() for part in parts)
 
 
 def _set(document: Document, name: str, uid: str | None, keyword: str, value: Any) -> None:
@@ -312,7 +335,7 @@ def selected_instances(document: Document, tree: Mapping[str, Any] | None) -> li
     """
     if tree is None:
         return list(instances_of(document))
-    _check_shape(tree, document)
+    _check_names(tree, document)
     uid, _ = series_of(document)
     series = ((tree.get("Study") or {}).get("Series") or {}).get(uid)
     if series is None:
