@@ -74,6 +74,34 @@ def test_what_is_not_there_is_not_found(site: Site) -> None:
         assert code(caught) == "ResourceNotFoundException"
 
 
+def test_versions_that_no_image_set_has(studies: Site) -> None:
+    (first, *_) = studies.client.search_image_sets(datastoreId=studies.datastore)[
+        "imageSetsMetadataSummaries"
+    ]
+    image_set = {"datastoreId": studies.datastore, "imageSetId": first["imageSetId"]}
+    for version in ("0", "2", "9" * 10, "9" * 20, "9" * 5000):
+        for read in (studies.client.get_image_set, studies.client.get_image_set_metadata):
+            with pytest.raises(ClientError) as caught:
+                read(**image_set, versionId=version)
+            assert code(caught) == "ResourceNotFoundException"
+        with pytest.raises(ClientError) as caught:
+            studies.client.update_image_set_metadata(
+                **image_set,
+                latestVersionId=version,
+                updateImageSetMetadataUpdates={"revertToVersionId": "1"},
+            )
+        assert code(caught) == "ConflictException"
+    assert studies.client.get_image_set(**image_set, versionId="001")["versionId"] == "1"
+
+
+def test_an_arn_of_another_account_names_nothing_here(site: Site) -> None:
+    mine = site.client.get_datastore(datastoreId=site.datastore)["datastoreProperties"]
+    theirs = mine["datastoreArn"].replace(":000000000000:", ":111111111111:")
+    with pytest.raises(ClientError) as caught:
+        site.client.tag_resource(resourceArn=theirs, tags={"a": "b"})
+    assert code(caught) == "ResourceNotFoundException"
+
+
 def test_the_model_is_enforced(site: Site) -> None:
     calls: Calls = (
         lambda: site.client.get_datastore(datastoreId="short"),

@@ -195,10 +195,14 @@ def search_image_sets(door: Door, _: Caller, given: Input) -> Output:
     return output
 
 
+def _version(value: str | None) -> int | None:
+    return None if value is None else number_of(value)
+
+
 def get_image_set(door: Door, _: Caller, given: Input) -> Output:
     """GetImageSet."""
     found, version = read.image_set(
-        door.room, given["datastoreId"], given["imageSetId"], number_of(given.get("versionId"))
+        door.room, given["datastoreId"], given["imageSetId"], _version(given.get("versionId"))
     )
     return version_form(found, version) | {
         "datastoreId": found.datastore_id,
@@ -234,7 +238,7 @@ def list_image_set_versions(door: Door, _: Caller, given: Input) -> Output:
 def get_image_set_metadata(door: Door, _: Caller, given: Input) -> Output:
     """GetImageSetMetadata: gzip, always, whatever Accept-Encoding says."""
     blob = read.metadata(
-        door.room, given["datastoreId"], given["imageSetId"], number_of(given.get("versionId"))
+        door.room, given["datastoreId"], given["imageSetId"], _version(given.get("versionId"))
     )
     return {
         "imageSetMetadataBlob": blob,
@@ -262,10 +266,10 @@ def update_image_set_metadata(door: Door, _: Caller, given: Input) -> Output:
         door.room,
         given["datastoreId"],
         given["imageSetId"],
-        latest=int(given["latestVersionId"]),
+        latest=number_of(given["latestVersionId"]),
         updatable=edits.get("updatableAttributes"),
         removable=edits.get("removableAttributes"),
-        revert_to=number_of(updates.get("revertToVersionId")),
+        revert_to=_version(updates.get("revertToVersionId")),
         force=bool(given.get("force")),
         whole_study=bool(given.get("includeStudyImageSets")),
     )
@@ -281,9 +285,9 @@ def copy_image_set(door: Door, _: Caller, given: Input) -> Output:
         door.room,
         given["datastoreId"],
         given["sourceImageSetId"],
-        source_latest=int(source["latestVersionId"]),
+        source_latest=number_of(source["latestVersionId"]),
         destination=destination
-        and (destination["imageSetId"], int(destination["latestVersionId"])),
+        and (destination["imageSetId"], number_of(destination["latestVersionId"])),
         copiable=(source.get("DICOMCopies") or {}).get("copiableAttributes"),
         force=bool(given.get("force")),
         promote=bool(given.get("promoteToPrimary")),

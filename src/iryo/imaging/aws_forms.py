@@ -40,6 +40,7 @@ __all__ = [
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
+_LAST_VERSION: Final = 2**31 - 1  # what the columns of version numbers hold
 # CANCELLED is not among AWS's job states.
 JOB_STATES: Final = {JobState.CANCELLED: "FAILED"}
 
@@ -139,9 +140,13 @@ def _bound(field: Field, value: Any) -> Any:
     return sortable_datetime(date, time) if time else date
 
 
-def number_of(value: str | None) -> int | None:
-    """A version id as a number."""
-    return None if value is None else int(value)
+def number_of(value: str) -> int:
+    """A version id as a number; one beyond what any image set reaches as the largest there is.
+
+    The model sets no length, so neither Python's limit on digits nor the column's may be met.
+    """
+    digits = value.lstrip("0")
+    return int(digits or "0") if len(digits) < len(str(_LAST_VERSION)) else _LAST_VERSION
 
 
 def page_of(door: Door, operation: str, given: Input) -> tuple[int, dict[str, Any] | None]:

@@ -192,7 +192,7 @@ def _datastore(row: Row[Any]) -> Datastore:
 def list_tags(room: Room, arn: str) -> dict[str, str]:
     """The tags of a data store or an image set (ListTagsForResource)."""
     with room.database.read() as connection:
-        _require_resource(connection, arn)
+        _require_resource(room, connection, arn)
         rows = connection.execute(
             select(resource_tags.c.key, resource_tags.c.value)
             .where(resource_tags.c.resource_arn == arn)
@@ -208,14 +208,14 @@ def tag(room: Room, arn: str, tags: Mapping[str, str]) -> None:
         InvalidInput: if there would be more than 50.
     """
     with room.database.write() as connection:
-        _require_resource(connection, arn)
+        _require_resource(room, connection, arn)
         _put_tags(connection, arn, tags)
 
 
 def untag(room: Room, arn: str, keys: list[str]) -> None:
     """Take tags away; those that are not there are fine (UntagResource)."""
     with room.database.write() as connection:
-        _require_resource(connection, arn)
+        _require_resource(room, connection, arn)
         connection.execute(
             delete(resource_tags).where(
                 resource_tags.c.resource_arn == arn, resource_tags.c.key.in_(keys)
@@ -243,8 +243,10 @@ def _put_tags(connection: Connection, arn: str, tags: Mapping[str, str]) -> None
         )
 
 
-def _require_resource(connection: Connection, arn: str) -> None:
+def _require_resource(room: Room, connection: Connection, arn: str) -> None:
     datastore_id, image_set_id = parse_arn(arn)
+    if arn != arn_of(room, datastore_id, image_set_id):
+        raise NotFound(f"no resource of this installation: {arn}")
     require_active(connection, datastore_id)
     if image_set_id is None:
         return

@@ -26,7 +26,9 @@ def image_set(
     with room.database.read() as connection:
         require_active(connection, datastore_id)
         found = find_set(connection, datastore_id, image_set_id)
-        version = find_version(connection, image_set_id, number or found.version)
+        version = find_version(
+            connection, image_set_id, found.version if number is None else number
+        )
     return found, version
 
 
@@ -71,8 +73,8 @@ def metadata(room: Room, datastore_id: str, image_set_id: str, number: int | Non
         key = connection.execute(query).scalar_one_or_none()
         if key is None:
             require_active(connection, datastore_id)
-            found = require_set(connection, datastore_id, image_set_id)
-            raise NotFound(f"image set {image_set_id} has no version {number or found.version}")
+            require_set(connection, datastore_id, image_set_id)
+            raise NotFound(f"image set {image_set_id} has no version {number}")
     return room.objects.get(key)
 
 
