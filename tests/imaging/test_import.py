@@ -295,6 +295,42 @@ def test_an_input_that_is_not_there_is_refused(site: Site) -> None:
         assert caught.value.response["Error"]["Code"] == code
 
 
+def test_paths_that_cannot_be_are_refused(site: Site) -> None:
+    circle = site.folder / "circle"
+    circle.symlink_to("circle")
+    for path in (circle, circle / "x", site.folder / ("x" * 300)):
+        for source, output in ((path, site.output), (site.folder, path)):
+            with pytest.raises(ClientError, match=r"ValidationException.*is no path"):
+                site.client.start_dicom_import_job(
+                    datastoreId=site.datastore,
+                    dataAccessRoleArn=ROLE_ARN,
+                    inputS3Uri=str(source),
+                    outputS3Uri=str(output),
+                    jobName="test",
+                )
+
+
+def test_odd_names_and_links_are_told_and_the_rest_goes_in(site: Site) -> None:
+    folder = site.folder / "in"
+    make_instance(folder / "a b\nc%20 \U0001f600.dcm", sop="1.2.3.1.1", number=1)
+    make_instance(folder / "plain.dcm", sop="1.2.3.1.2", number=2)
+    bad = os.fsencode(folder) + b"/\xff\xfe"
+    (folder / "plain.dcm").rename(os.fsdecode(bad + b".dcm"))
+    for name, target in ((b" circle", b"\xff\xfe circle"), (b" nowhere", b"/nowhere")):
+        Path(os.fsdecode(bad + name)).symlink_to(os.fsdecode(target))
+    Path(os.fsdecode(bad + b" folder")).symlink_to(site.folder)
+    os.mkfifo(bad + b" pipe")
+    summary = site.run_import(folder)
+    assert summary["numberOfImportedFiles"] == 2
+    failed = lines(summary["folder"] / "FAILURE" / "failure.ndjson")
+    assert {line["inputFile"]: line["exception"]["exceptionType"] for line in failed} == {
+        "\\xff\\xfe circle": "SymbolicLink",
+        "\\xff\\xfe nowhere": "Unreadable",
+        "\\xff\\xfe folder": "SymbolicLink",
+        "\\xff\\xfe pipe": "NotAFile",
+    }
+
+
 def test_a_data_store_can_keep_jpeg_2000(site: Site) -> None:
     site.datastore = site.client.create_datastore(
         datastoreName="j2k", losslessStorageFormat="JPEG_2000_LOSSLESS"

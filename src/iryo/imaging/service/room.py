@@ -1,5 +1,6 @@
 """What the use cases of the room need: the seams, put together in `iryo.app`."""
 
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -7,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from iryo.compute import Compute
-from iryo.errors import AccessDenied
+from iryo.errors import AccessDenied, InvalidInput
 from iryo.imaging.service.places import Places
 from iryo.jobs import Jobs
 from iryo.store.objects import Objects
@@ -46,8 +47,9 @@ class Room:
 
         Raises:
             AccessDenied: if it lies outside the folders that the settings name.
+            InvalidInput: if it cannot be a path: links in a circle, a name that is too long.
         """
-        resolved = path.resolve()
+        resolved = _resolved(path, where)
         if self.import_roots is None:
             return resolved
         for root in self.import_roots:
@@ -55,6 +57,20 @@ class Room:
                 resolved.relative_to(root.resolve())
                 return resolved
         raise AccessDenied(f"{where} lies outside the folders that import_roots allows")
+
+
+def _resolved(path: Path, where: str) -> Path:
+    try:
+        resolved = path.resolve()
+        resolved.exists()  # raises what `resolve` passes over: a name that is too long
+    except PermissionError:
+        return resolved
+    except (OSError, RuntimeError, ValueError) as error:
+        reason = (
+            os.strerror(error.errno or 0) if isinstance(error, OSError) else "links in a circle"
+        )
+        raise InvalidInput(f"{where} is no path: {reason}", where=where) from None
+    return resolved
 
 
 def arn_of(room: Room, datastore_id: str, image_set_id: str | None = None) -> str:

@@ -65,7 +65,7 @@ def scan(root: Path, allowed: Callable[[Path], object]) -> Iterator[SourceFile |
     Raises:
         NotFound: if there is nothing at `root`.
     """
-    if not root.exists():
+    if not os.path.exists(root):  # noqa: PTH110 - False too where we may not look
         raise NotFound("nothing is found at the input URI")
     if root.is_dir():
         yield from _folder(root, root, allowed)
@@ -81,7 +81,8 @@ def _folder(
         with os.scandir(folder) as found:
             entries = sorted(found, key=lambda entry: entry.name)
     except OSError as error:
-        yield BadSource(f"{relative}/", "Unreadable", f"folder cannot be read: {error.strerror}")
+        label = _printable(f"{relative}/")
+        yield BadSource(label, "Unreadable", f"folder cannot be read: {error.strerror}")
         return
     for entry in entries:
         path = Path(entry.path)
@@ -90,13 +91,15 @@ def _folder(
             yield from _folder(path, root, allowed)
             continue
         if entry.is_symlink():
-            if path.is_dir():
-                yield BadSource(name, "SymbolicLink", "links to folders are not followed")
+            if os.path.isdir(path):  # noqa: PTH112 - False too where we may not look
+                yield BadSource(
+                    _printable(name), "SymbolicLink", "links to folders are not followed"
+                )
                 continue
             try:
                 allowed(path)
             except IryoError as error:
-                yield BadSource(name, "SymbolicLink", error.message)
+                yield BadSource(_printable(name), "SymbolicLink", error.message)
                 continue
         yield from _file(path, name)
 
@@ -105,10 +108,10 @@ def _file(path: Path, name: str) -> Iterator[SourceFile | BadSource]:
     try:
         status = path.stat()
     except OSError as error:
-        yield BadSource(name, "Unreadable", f"file cannot be read: {error.strerror}")
+        yield BadSource(_printable(name), "Unreadable", f"file cannot be read: {error.strerror}")
         return
     if not stat.S_ISREG(status.st_mode):
-        yield BadSource(name, "NotAFile", "a regular file expected")
+        yield BadSource(_printable(name), "NotAFile", "a regular file expected")
     elif path.suffix.lower() == ".zip":
         yield from _archive(path, name)
     else:
