@@ -21,16 +21,16 @@ Every file of the `pydicom` and `pydicom-data` wheels and of the shared test dat
 whole store when the tests run: an import job, then the metadata, each frame and three exports are
 read back and held against pydicom.
 
-- The metadata: every attribute, private ones and those within sequences too, has pydicom's value and
-  VR.
+- The metadata: every attribute, private ones and those within sequences too, has pydicom's value
+  and VR.
 - Every frame, decoded from the stored bytes by OpenJPEG (HTJ2K) or numpy (native), has pydicom's
-  pixels of the original, in the colour space of the file. Frames that are kept as they came have the
-  bytes of the original.
+  pixels of the original, in the colour space of the file. Frames that are kept as they came have
+  the bytes of the original.
 - Width, height, size, checksum, least and greatest sample in the metadata are true.
 - The export as it came: every element but the pixel data byte for byte, and the pixels.
-- The exports as Explicit VR Little Endian and as HTJ2K: every value (its bytes, where the byte order
-  stays) and the pixels. Photometric Interpretation, Planar Configuration and group lengths follow the
-  syntax.
+- The exports as Explicit VR Little Endian and as HTJ2K: every value (its bytes, where the byte
+  order stays) and the pixels. Photometric Interpretation, Planar Configuration and group lengths
+  follow the syntax.
 
 """
 
