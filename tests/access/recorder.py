@@ -27,7 +27,7 @@ if __name__ == "__main__":
                 source="127.0.0.1",
                 outcome="ok",
                 request_id=str(number),
-                detail={"frame": number},
+                detail={"number": number},
             )
         )
         print(number, flush=True)  # noqa: T201

@@ -22,6 +22,7 @@ from typing import Any, Final
 import orjson
 from sqlalchemy import Connection, Select, delete, insert, literal, select, tuple_, update
 
+from iryo.access.coalesce import coalesce
 from iryo.access.model import EVERYWHERE, AuditEvent
 from iryo.access.spool import Spool, frame
 from iryo.access.store import audit, spools
@@ -292,7 +293,7 @@ class Audit:
             end = spool.drained + chunk.length
             with self._database.write() as connection:
                 if rows:
-                    connection.execute(insert(audit), rows)
+                    connection.execute(insert(audit), coalesce(rows))
                 _set_drained(connection, spool.name, end)
             spool.drained = end
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from iryo.access.audit import Audit
+from iryo.access.coalesce import FRAME
 from iryo.access.model import AuditEvent, Principal
 from iryo.errors import AccessDenied, Damaged, IryoError, Unavailable, WorkerDied
 
@@ -22,8 +23,12 @@ class Caller:
     request_id: str
 
     @contextmanager
-    def audited(self, action: str, *, scope: str, resource: str) -> Iterator[None]:
+    def audited(
+        self, action: str, *, scope: str, resource: str, frame: str | None = None
+    ) -> Iterator[None]:
         """Run something and leave an audit row, whatever comes of it.
+
+        Reads of frames by one caller share rows, see `coalesce`.
 
         The outcome is ``allowed``, ``denied``, ``refused`` (the request was at fault) or
         ``failed`` (we were). No value of the request is written, only ids.
@@ -51,6 +56,6 @@ class Caller:
                     source=self.source,
                     outcome=outcome,
                     request_id=self.request_id,
-                    detail={},
+                    detail={} if frame is None else {FRAME: frame},
                 )
             )

@@ -371,11 +371,11 @@ def service_table(door: Door) -> ServiceTable:
 
 
 def _guarded(door: Door, name: str, operation: Operation) -> Callable[[Caller, Input], Output]:
-    function, role = operation.function, operation.role
+    function, role, action = operation.function, operation.role, f"{SERVICE}:{name}"
 
     def call(caller: Caller, given: Input) -> Output:
-        scope, resource = subject(given)
-        with caller.audited(f"{SERVICE}:{name}", scope=scope, resource=resource):
+        scope, resource, frame = subject(given)
+        with caller.audited(action, scope=scope, resource=resource, frame=frame):
             if role is not None:
                 caller.principal.require(role, scope)
             return function(door, caller, given)

@@ -188,14 +188,12 @@ def instant(value: int) -> datetime:
     return _EPOCH + timedelta(microseconds=value)
 
 
-def subject(given: Input) -> tuple[str, str]:
-    """(data store id or "*", what in it) that a request is about, for the audit."""
+def subject(given: Input) -> tuple[str, str, str | None]:
+    """(data store id or "*", what in it, which frame of it) a request is about, for the audit."""
     arn = given.get("resourceArn")
     if arn is not None:
         datastore_id, image_set_id = parse_arn(arn)
-        return datastore_id, image_set_id or ""
-    frame = given.get("imageFrameInformation")
+        return datastore_id, image_set_id or "", None
     resource = given.get("imageSetId") or given.get("sourceImageSetId") or given.get("jobId") or ""
-    if frame is not None:
-        resource = f"{resource}/{frame['imageFrameId']}"
-    return given.get("datastoreId", "*"), resource
+    frame = given.get("imageFrameInformation")
+    return given.get("datastoreId", "*"), resource, frame and frame["imageFrameId"]

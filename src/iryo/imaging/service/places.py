@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Lock
-from typing import Final
+from typing import Final, TypeVar
 
 from iryo.imaging.model import FramePlace
 
@@ -19,6 +19,10 @@ __all__ = ["KnownInstance", "Places"]
 _PLACE: Final = struct.Struct("<QQ")
 _BELIEVED_SECONDS: Final = 5.0
 _KEPT: Final = 20_000
+
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,30 +42,44 @@ class KnownInstance:
 
 
 class Places:
-    """Bounded, thread-safe, believed for a few seconds."""
+    """Bounded, thread-safe: places last; that their image set is readable, for seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._known: OrderedDict[tuple[str, str, str], tuple[float, KnownInstance]] = OrderedDict()
+        self._known: OrderedDict[tuple[str, str, str], KnownInstance] = OrderedDict()
+        self._readable: OrderedDict[tuple[str, str], float] = OrderedDict()
         self._lock = Lock()
 
-    def find(self, key: tuple[str, str, str]) -> KnownInstance | None:
-        """What is known of (data store, image set, instance key), None when it must be asked."""
-        entry = self._known.get(key)
-        if entry is None or entry[0] < self._clock():
-            return None
-        return entry[1]
+    def readable(self, datastore_id: str, image_set_id: str) -> bool:
+        """Whether it was seen, within the last seconds, that the image set may be read."""
+        until = self._readable.get((datastore_id, image_set_id))
+        return until is not None and until >= self._clock()
 
-    def remember(self, key: tuple[str, str, str], instance: KnownInstance) -> None:
-        """Believe this for the next seconds."""
+    def find(self, datastore_id: str, image_set_id: str, instance_key: str) -> KnownInstance | None:
+        """What is known of an instance of an image set, None when it must be asked."""
+        return self._known.get((datastore_id, image_set_id, instance_key))
+
+    def believe(self, datastore_id: str, image_set_id: str) -> None:
+        """The image set may be read: for the next seconds nobody need ask."""
         with self._lock:
-            self._known[key] = (self._clock() + _BELIEVED_SECONDS, instance)
-            self._known.move_to_end(key)
-            while len(self._known) > _KEPT:
-                self._known.popitem(last=False)
+            _keep(self._readable, (datastore_id, image_set_id), self._clock() + _BELIEVED_SECONDS)
+
+    def remember(
+        self, datastore_id: str, image_set_id: str, instance_key: str, instance: KnownInstance
+    ) -> None:
+        """An instance that a version of the image set holds."""
+        with self._lock:
+            _keep(self._known, (datastore_id, image_set_id, instance_key), instance)
 
     def forget(self, image_set_id: str) -> None:
-        """This image set has changed in this process."""
+        """This image set has changed in this process: ask before it is read again."""
         with self._lock:
-            for key in [k for k in self._known if k[1] == image_set_id]:
-                del self._known[key]
+            for key in [k for k in self._readable if k[1] == image_set_id]:
+                del self._readable[key]
+
+
+def _keep(table: OrderedDict[K, V], key: K, value: V) -> None:
+    table[key] = value
+    table.move_to_end(key)
+    while len(table) > _KEPT:
+        table.popitem(last=False)

@@ -86,11 +86,16 @@ def locate_frame(room: Room, datastore_id: str, image_set_id: str, frame_id: str
         NotFound: no version of the image set has this frame, or the image set is deleted.
     """
     instance_key, index = parse_frame_id(frame_id)
-    key = (datastore_id, image_set_id, instance_key)
-    known = room.places.find(key)
+    places = room.places
+    if not places.readable(datastore_id, image_set_id):
+        with room.database.read() as connection:
+            require_active(connection, datastore_id)
+            require_set(connection, datastore_id, image_set_id)
+        places.believe(datastore_id, image_set_id)
+    known = places.find(datastore_id, image_set_id, instance_key)
     if known is None:
         known = _known_instance(room, datastore_id, image_set_id, instance_key)
-        room.places.remember(key, known)
+        places.remember(datastore_id, image_set_id, instance_key, known)
     place = known.frame(index)
     if place is None:
         raise NotFound(f"no frame {frame_id} in image set {image_set_id}")
@@ -103,21 +108,17 @@ def _known_instance(
     query = (
         select(instances.c.pack, instances.c.stored_syntax, instances.c.frames)
         .join(image_set_members, image_set_members.c.instance_key == instances.c.key)
-        .join(image_sets, image_sets.c.id == image_set_members.c.image_set_id)
         .where(
             instances.c.key == instance_key,
-            image_sets.c.id == image_set_id,
-            image_sets.c.datastore_id == datastore_id,
-            image_sets.c.state != SetState.DELETED,
+            instances.c.datastore_id == datastore_id,
+            image_set_members.c.image_set_id == image_set_id,
         )
         .limit(1)
     )
     with room.database.read() as connection:
         row = connection.execute(query).one_or_none()
-        if row is None:
-            require_active(connection, datastore_id)
-            require_set(connection, datastore_id, image_set_id)
-            raise NotFound(f"no such frame in image set {image_set_id}")
+    if row is None:
+        raise NotFound(f"no such frame in image set {image_set_id}")
     return KnownInstance(row.pack, row.stored_syntax or "", bytes(row.frames))
 
 
