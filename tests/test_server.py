@@ -140,7 +140,7 @@ def test_who_is_idle_between_requests_is_left_to_uvicorn(served: Served) -> None
 def bodies(endpoint: AwsEndpoint, head: bytes, size: int) -> tuple[int, dict[str, object]]:
     """The answer to a request whose body comes in two halves, put to the endpoint itself."""
     told: list[dict[str, object]] = []
-    halves = [
+    halves: list[dict[str, object]] = [
         {"type": "http.request", "body": bytes(size // 2), "more_body": True},
         {"type": "http.request", "body": bytes(size - size // 2)},
     ]
