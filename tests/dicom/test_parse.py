@@ -7,7 +7,7 @@ import zlib
 
 import pytest
 
-from iryo.dicom import DISCARDED, Limits, normalise, read, to_dicom_json
+from iryo.dicom import COERCED, DISCARDED, Limits, normalise, read, to_dicom_json
 from iryo.errors import InvalidDicom, TooLarge
 from tests.dicom.handmade import (
     BIG,
@@ -168,6 +168,23 @@ def test_implicit_where_explicit_is_declared_and_the_reverse() -> None:
     assert other.transfer_syntax == EXPLICIT
     assert other.text(0x00100010) == "Doe^Jane"
     assert len(other.faults) == len(instance.faults) == 1
+
+
+def test_the_other_byte_order_than_declared() -> None:
+    modality = explicit(0x00080060, "CS", b"CT", order=">")
+    swapped = read(file(modality, explicit(0x00280010, "US", b"\0\7", order=">")))
+    assert (swapped.transfer_syntax, swapped.integer(0x00280010)) == (BIG, 7)
+    plain = file(explicit(0x00080060, "CS", b"CT"), explicit(0x00280010, "US", b"\7\0"), syntax=BIG)
+    assert (read(plain).transfer_syntax, read(plain).integer(0x00280010)) == (EXPLICIT, 7)
+    assert all("endian where" in said(data)[0] for data in (file(modality), plain))
+
+
+@pytest.mark.parametrize("declared", ["1.2.840.10008.1.2.4.90", "1.3.46.670589.33.1.4.1"])
+def test_native_pixels_are_native_whatever_is_declared(declared: str) -> None:
+    instance = read(file(explicit(0x7FE00010, "OW", b"abcd"), syntax=declared))
+    assert instance.transfer_syntax == EXPLICIT
+    assert [fault.code for fault in instance.faults] == [COERCED]
+    assert read(file(NAME, syntax=declared)).transfer_syntax == declared
 
 
 def test_a_command_set_before_the_data_set() -> None:

@@ -44,6 +44,19 @@ def test_packed_bits_come_back(rows: int, columns: int, frames: int, data: st.Da
     assert again(before) == before
 
 
+def test_a_scanner_s_own_syntax_with_big_endian_pixels() -> None:
+    array = np.arange(-12, 12).reshape(4, 6).astype("<i2")
+    sixteen = {"BitsAllocated": 16, "BitsStored": 16, "HighBit": 15, "PixelRepresentation": 1}
+    plain = file(array.astype(">i2").tobytes(), syntaxes.IMPLICIT_LITTLE, vr="OW", **sixteen)
+    before = plain.replace(b"1.2.840.10008.1.2\0", syntaxes.GE_BIG_PIXELS.encode())
+    instance, frames = frames_of(before)
+    assert instance.transfer_syntax == syntaxes.GE_BIG_PIXELS
+    assert (frames[0].minimum, frames[0].maximum) == (-12, 11)
+    assert again(before) == before
+    exported = pydicom.dcmread(io.BytesIO(again(before, EXPLICIT)))
+    assert np.array_equal(exported.pixel_array, array)
+
+
 @pytest.mark.parametrize("photometric", ["YBR_FULL_422", "YBR_FULL", "RGB"])
 @pytest.mark.parametrize("syntax", [EXPLICIT, BIG])
 def test_colour_layouts_come_back(photometric: str, syntax: str) -> None:

@@ -11,6 +11,7 @@ from iryo.dicom import dictionary
 from iryo.dicom.charset import DEFAULT
 from iryo.dicom.encapsulated import guess_syntax, pixel_element
 from iryo.dicom.model import (
+    COERCED,
     Buffer,
     Dataset,
     Fault,
@@ -20,6 +21,7 @@ from iryo.dicom.model import (
     show_tag,
 )
 from iryo.dicom.reading import looks_like_vr
+from iryo.dicom.syntaxes import GE_BIG_PIXELS, syntax
 from iryo.dicom.vague import settle
 from iryo.dicom.walk import Walker
 from iryo.errors import InvalidDicom, TooLarge
@@ -110,12 +112,12 @@ def _read(data: Buffer, limits: Limits, header: PackedAway | None = None) -> Ins
     settle(data, body.pending, big_endian=big_endian)
     pixels = None if header else pixel_element(data, elements, big_endian=big_endian)
     if header is None:
-        syntax = _syntax(data, declared, pixels, faults, implicit=implicit, big=big_endian)
+        uid = _syntax(data, declared, pixels, faults, implicit=implicit, big=big_endian)
     else:
-        syntax = header.transfer_syntax
+        uid = header.transfer_syntax
     return Instance(
         data=data,
-        transfer_syntax=syntax,
+        transfer_syntax=uid,
         big_endian=big_endian,
         deflated=deflated,
         meta=meta,
@@ -205,13 +207,20 @@ def _encoding(
             # As pydicom: a group of 0x0400 and more is a low group with its bytes swapped.
             return False, int.from_bytes(head[:2], "little") >= 0x0400
         return True, len(head) == 6 and head[0] == 0 and head[1] in (4, 8)
-    implicit = declared == IMPLICIT_LITTLE
+    implicit = declared in (IMPLICIT_LITTLE, GE_BIG_PIXELS)
     if len(head) == 6 and any(head) and looks_like_vr(head[4:]) == implicit:
         words = ("explicit", "implicit") if implicit else ("implicit", "explicit")
         message = f"{words[0]} VR where the transfer syntax says {words[1]}: read so"
         faults.append(Fault(None, show_tag(_TRANSFER_SYNTAX), message))
         implicit = not implicit
-    return implicit, declared == EXPLICIT_BIG
+    big_endian = declared == EXPLICIT_BIG
+    if not implicit and head[:2] == (b"\x08\0" if big_endian else b"\0\x08"):
+        # Group 0008 with its bytes swapped: there is no group 0800.
+        order = "little" if big_endian else "big"
+        message = f"{order} endian where the transfer syntax says otherwise: read so"
+        faults.append(Fault(None, show_tag(_TRANSFER_SYNTAX), message))
+        big_endian = not big_endian
+    return implicit, big_endian
 
 
 def _command_set(data: Buffer, pos: int, limits: Limits, faults: list[Fault]) -> Dataset | None:
@@ -285,5 +294,10 @@ def _syntax(
                 message = f"encapsulated pixel data where {declared} says native: {guess} it is"
                 faults.append(Fault(None, show_tag(_TRANSFER_SYNTAX), message))
                 return guess
+        return native
+    if pixels is not None and pixels.fragments is None and syntax(declared).encapsulated:
+        # Decompressed and not said so, or a private syntax.
+        message = f"native pixel data where {declared} has fragments: {native} it is"
+        faults.append(Fault(COERCED, show_tag(_TRANSFER_SYNTAX), message))
         return native
     return declared

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iryo.dicom.model import Fault
-from iryo.dicom.syntaxes import EXPLICIT_BIG
+from iryo.dicom.syntaxes import EXPLICIT_BIG, GE_BIG_PIXELS
 
 Samples: TypeAlias = NDArray[Any]
 Frame: TypeAlias = bytes | bytearray | memoryview
@@ -90,7 +90,7 @@ class PixelDescription:
     @property
     def big_endian(self) -> bool:
         """Whether samples of more than one byte stand in the file most significant byte first."""
-        return self.transfer_syntax == EXPLICIT_BIG
+        return self.transfer_syntax in (EXPLICIT_BIG, GE_BIG_PIXELS)
 
     @property
     def native_frame_bits(self) -> int:

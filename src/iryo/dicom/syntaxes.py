@@ -28,6 +28,8 @@ HTJ2K_LOSSLESS_RPCL = "1.2.840.10008.1.2.4.202"
 HTJ2K = "1.2.840.10008.1.2.4.203"
 RLE = "1.2.840.10008.1.2.5"
 DEFLATED_FRAME = "1.2.840.10008.1.2.8.1"
+# Of GE scanners of the nineties: implicit VR little endian, but for the pixel data.
+GE_BIG_PIXELS = "1.2.840.113619.5.2"
 
 
 class Codec(StrEnum):
@@ -196,6 +198,7 @@ TABLE: tuple[TransferSyntax, ...] = (
     TransferSyntax(
         DEFLATED_FRAME, "Deflated Image Frame Compression", Codec.DEFLATE, lossless=True
     ),
+    _native(GE_BIG_PIXELS, "GE private: Implicit VR, pixel data big endian", explicit=False),
 )
 
 _BY_UID = {row.uid: row for row in TABLE}
