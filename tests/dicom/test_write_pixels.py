@@ -95,6 +95,15 @@ def test_opaque_samples_come_back() -> None:
         again(before, BIG)
 
 
+@pytest.mark.parametrize("syntax", ["1.2.840.10008.1.2.4.102", "1.2.3.4"])
+def test_what_is_not_decoded_comes_back_only_as_it_came(syntax: str) -> None:
+    before = file(fragments([b"some stream."]), syntax, Rows=16, Columns=16)
+    assert read(again(before)).transfer_syntax == syntax
+    for target in (EXPLICIT, RPCL):
+        with pytest.raises(NotAcceptable, match="not decoded"):
+            again(before, target)
+
+
 def test_kept_frames_come_back_with_a_right_offset_table() -> None:
     frames = [jpeg(seed) for seed in range(3)]
     split = [frames[0][:40], frames[0][40:], frames[1], frames[2]]

@@ -42,6 +42,8 @@ def choose_target(
     native_bytes = (description.native_frame_bits * description.frames + 7) // 8
     if passes_through(stored, wanted):
         return wanted
+    if syntax(stored).codec in (Codec.VIDEO, Codec.UNKNOWN):
+        raise NotAcceptable(f"found frames in {syntax(stored).name}, which is not decoded")
     if row.encapsulated:
         if row.lossless and codecs_encode.can_encode(wanted, description):
             return wanted
