@@ -39,6 +39,7 @@ def test_a_plain_image() -> None:
 
 
 def test_no_pixels_no_description() -> None:
+    assert describe_pixels(read(file(b""))) is None
     assert describe(write(header())) is None
 
 
@@ -55,7 +56,6 @@ def test_no_pixels_no_description() -> None:
         ({"BitsStored": 0}, "(0028,0101)"),
         ({"BitsStored": 9}, "(0028,0101)"),
         ({"BitsStored": None}, "(0028,0101)"),
-        ({"HighBit": 8}, "(0028,0102)"),
         ({"PixelRepresentation": 2}, "(0028,0103)"),
         ({"NumberOfFrames": -1}, "(0028,0008)"),
         ({"SamplesPerPixel": 3, "PlanarConfiguration": 2}, "(0028,0006)"),
@@ -119,6 +119,9 @@ def test_frames_beyond_number_of_frames_are_taken_as_pydicom_does() -> None:
 
 def test_a_high_bit_that_is_not_the_last_stored_one_is_told() -> None:
     assert codes(file(bytes(24), BitsStored=6, HighBit=7)) == [0xB000]
+    # Counted from 1, as some writers do.
+    beyond = file(bytes(24), HighBit=8)
+    assert (describe(beyond).high_bit, codes(beyond)) == (7, [0xB000])
 
 
 def test_fragments_where_none_belong_and_the_other_way_round() -> None:

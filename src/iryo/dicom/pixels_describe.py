@@ -35,6 +35,8 @@ _SUBSAMPLED: Final = ("YBR_FULL_422", "YBR_PARTIAL_422")
 def describe_pixels(instance: Instance) -> PixelDescription | None:
     """Return what the header says of the pixels, or None for an instance without pixel data.
 
+    A value of no bytes is none.
+
     What is missing and has one sensible meaning gets it, with a fault: Number of Frames 1, unsigned
     samples, MONOCHROME2 or RGB. If more whole frames are there than Number of Frames says, `frames`
     counts them all (as pydicom does), with fault 0xB111.
@@ -45,7 +47,7 @@ def describe_pixels(instance: Instance) -> PixelDescription | None:
         TooLarge: for more frames, or larger ones, than `instance.limits` allow.
     """
     pixels = instance.pixels
-    if pixels is None:
+    if pixels is None or (pixels.fragments is None and not pixels.length):
         return None
     described = describe_header(instance, tag=pixels.tag, vr=pixels.vr)
     limits = instance.limits
@@ -135,7 +137,9 @@ def _high_bit(instance: Instance, allocated: int, stored: int, faults: list[Faul
     if high is None:
         return stored - 1
     if not 0 <= high < allocated:
-        raise _fault(f"found High Bit {high}, expected 0 to {allocated - 1}", _HIGH)
+        message = f"High Bit is {high} with Bits Allocated {allocated}, taken as {stored - 1}"
+        faults.append(Fault(COERCED, "(0028,0102)", message))
+        return stored - 1
     if high != stored - 1:
         message = f"High Bit is {high} with Bits Stored {stored}; the lowest bits are taken"
         faults.append(Fault(COERCED, "(0028,0102)", message))
@@ -182,7 +186,7 @@ def describe_stored(header: Header) -> PixelDescription | None:
     The same as `describe_pixels` gave for the file, but that for pixel data in fragments `frames`
     is what Number of Frames says.
     """
-    if header.pixel_length is None:
+    if not header.pixel_length:
         return None
     for tag in (PIXELS, DOUBLE_PIXELS, FLOAT_PIXELS):
         element = header.instance.elements.get(tag)

@@ -14,7 +14,7 @@ import zlib
 from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 import orjson
@@ -129,8 +129,9 @@ class _Pack:
                 if frame.residue:
                     residues.append([index, *self._put(frame.residue)])
                     yield frame.residue
-        elif _is_image(instance.text(0x00080016) or ""):
-            # A file that was cut between two elements is still a data set: say so.
+        elif instance.pixels is not None or _is_image(instance.text(0x00080016) or ""):
+            # A file that was cut between two elements is still a data set, and so is one whose
+            # pixel data has no bytes: say so.
             faults.append(dicom.Fault(_MISMATCH, "(7FE0,0010)", "an image without pixel data"))
         header = dicom.pack_header(instance)
         header_place = self._put(header)
@@ -250,18 +251,27 @@ def _load(file: SourceFile) -> bytes | mmap.mmap:
     """The bytes of a file; large ones stay on disk and are mapped."""
     try:
         if file.member is not None:
-            return _load_member(file)
+            return _load_member(file, file.member)
         with open(file.path, "rb") as stream:  # noqa: PTH123 - one call less on the hot path
             if file.size >= _MAPPED_FROM:
                 return mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
             return stream.read()
-    except (OSError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+    except (
+        OSError,
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        LookupError,
+        NotImplementedError,
+    ) as error:
         text = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else ""
         raise InvalidInput(f"file cannot be read: {text or type(error).__name__}") from error
 
 
-def _load_member(file: SourceFile) -> bytes | mmap.mmap:
-    with zipfile.ZipFile(file.path) as archive, archive.open(str(file.member)) as member:
+def _load_member(file: SourceFile, place: int) -> bytes | mmap.mmap:
+    status = os.stat(file.path)  # noqa: PTH116 - beside `open`
+    archive = _archive(file.path, status.st_mtime_ns, status.st_size)
+    with archive.open(archive.infolist()[place]) as member:
         if file.size < _MAPPED_FROM:
             return member.read()
         with tempfile.TemporaryFile() as spool:
@@ -269,6 +279,12 @@ def _load_member(file: SourceFile) -> bytes | mmap.mmap:
                 spool.write(chunk)
             spool.flush()
             return mmap.mmap(spool.fileno(), 0, access=mmap.ACCESS_READ)
+
+
+@lru_cache(maxsize=1)
+def _archive(path: str, _mtime: int, _size: int) -> zipfile.ZipFile:
+    """The archive that was read last stays open: its directory is as long as it has members."""
+    return zipfile.ZipFile(path)
 
 
 def _stored_already(
