@@ -7,6 +7,7 @@ signature, asks for rights or writes an audit row. The frames are those of one C
 turn; ours are signed (SigV4) by botocore.
 """
 
+import gc
 import http.client
 import json
 import shutil
@@ -34,7 +35,7 @@ from iryo.app import App, open_app
 from iryo.imaging import documents
 from iryo.imaging.model import ImportOrder, SearchQuery
 from iryo.imaging.service import datastores, imports, read, search
-from iryo.server import application
+from iryo.server import Connection, application
 from iryo.settings import load
 
 SLICES = 200
@@ -98,7 +99,16 @@ def serve(home: str, port: str, paths: str) -> None:
             else:
                 await whole(scope, receive, send)
 
-        uvicorn.run(both, port=int(port), log_level="warning", lifespan="off", access_log=False)
+        gc.collect()
+        gc.freeze()  # as iryo.server does
+        uvicorn.run(
+            both,
+            port=int(port),
+            log_level="warning",
+            lifespan="off",
+            access_log=False,
+            http=Connection,
+        )
 
 
 def signed(key: tuple[str, str], url: str, body: bytes) -> dict[str, str]:

@@ -235,64 +235,19 @@ def test_a_zip_and_a_single_file(site: Site) -> None:
     assert summary["numberOfUnchangedFiles"] == 1
 
 
-def test_tokens_make_a_start_idempotent(site: Site) -> None:
-    source = series(site.folder / "in", 1)
-    order = {
-        "datastoreId": site.datastore,
-        "dataAccessRoleArn": ROLE_ARN,
-        "inputS3Uri": source.as_uri(),
-        "outputS3Uri": site.output.as_uri(),
-        "clientToken": "once",
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_members_of_a_zip_that_share_a_name_are_all_imported(site: Site) -> None:
+    source = series(site.folder / "in", 3)
+    with zipfile.ZipFile(site.folder / "all.zip", "w") as packed:
+        for path in sorted(source.iterdir()):
+            packed.write(path, "same.dcm")
+    summary = site.run_import(site.folder / "all.zip")
+    told = lines(summary["folder"] / "SUCCESS/success.ndjson")
+    assert {(line["inputFile"], line["importResponse"]["SOPInstanceUID"]) for line in told} == {
+        ("all.zip/same.dcm", "1.2.3.1.1"),
+        ("all.zip/same.dcm (number 2 of this name)", "1.2.3.1.2"),
+        ("all.zip/same.dcm (number 3 of this name)", "1.2.3.1.3"),
     }
-    first = site.client.start_dicom_import_job(**order)
-    second = site.client.start_dicom_import_job(**order)
-    assert first["jobId"] == second["jobId"]
-    with pytest.raises(ClientError) as caught:
-        site.client.start_dicom_import_job(**order | {"jobName": "other"})
-    assert caught.value.response["Error"]["Code"] == "ConflictException"
-    site.wait_for_job(first["jobId"])
-
-
-def test_jobs_are_listed_newest_first_and_paged(site: Site) -> None:
-    source = series(site.folder / "in", 1)
-    ids = []
-    for n in range(3):
-        started = site.client.start_dicom_import_job(
-            datastoreId=site.datastore,
-            dataAccessRoleArn=ROLE_ARN,
-            inputS3Uri=source.as_uri(),
-            outputS3Uri=site.output.as_uri(),
-            jobName=f"n{n}",
-        )
-        ids.append(started["jobId"])
-        site.wait_for_job(ids[-1])
-    pages = list(
-        site.client.get_paginator("list_dicom_import_jobs").paginate(
-            datastoreId=site.datastore,
-            jobStatus="COMPLETED",
-            PaginationConfig={"PageSize": 2},
-        )
-    )
-    assert [[job["jobId"] for job in page["jobSummaries"]] for page in pages] == [
-        ids[:0:-1],
-        ids[:1],
-    ]
-
-
-def test_an_input_that_is_not_there_is_refused(site: Site) -> None:
-    for uri, code in (
-        ((site.folder / "none").as_uri(), "ValidationException"),
-        ("s3://bucket/prefix", "ValidationException"),
-        ("http://somewhere/x", "ValidationException"),
-    ):
-        with pytest.raises(ClientError) as caught:
-            site.client.start_dicom_import_job(
-                datastoreId=site.datastore,
-                dataAccessRoleArn=ROLE_ARN,
-                inputS3Uri=uri,
-                outputS3Uri=site.output.as_uri(),
-            )
-        assert caught.value.response["Error"]["Code"] == code
 
 
 def test_paths_that_cannot_be_are_refused(site: Site) -> None:
@@ -373,14 +328,3 @@ def test_frames_come_with_the_media_type_of_their_syntax(
         imageFrameInformation={"imageFrameId": instance["ImageFrames"][0]["ID"]},
     )
     assert answer["contentType"] == media_type
-
-
-def test_an_absolute_path_is_an_input_as_well(site: Site) -> None:
-    source = series(site.folder / "in", 1)
-    started = site.client.start_dicom_import_job(
-        datastoreId=site.datastore,
-        dataAccessRoleArn=ROLE_ARN,
-        inputS3Uri=str(source),
-        outputS3Uri=str(site.output),
-    )
-    assert site.wait_for_job(started["jobId"])["jobStatus"] == "COMPLETED"

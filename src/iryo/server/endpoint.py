@@ -1,0 +1,135 @@
+"""The ASGI application of the AWS protocols."""
+
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any, Final
+
+from starlette.concurrency import run_in_threadpool
+
+from iryo.wire.aws import Gateway
+from iryo.wire.http import Request, Response
+
+__all__ = ["AwsEndpoint", "Receive", "Scope", "Send"]
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+# Served on the event loop: with the place of the frame known and its pack in a local folder this
+# takes less time than handing it to a thread and back.
+_INLINE: Final = "/getImageFrame"
+_BODIES: Final = 8  # times `max_body`: what all requests together may hold
+
+
+class AwsEndpoint:
+    """The ASGI application of the AWS protocols: reads a request, asks the gateway, sends.
+
+    Args:
+        inline: serve frames on the event loop; right for stores that answer from local disk.
+
+    A body is kept only if the request claims to be signed, and all together hold at most
+    8 x `max_body` bytes; what is beyond is told to come again later.
+    """
+
+    def __init__(self, gateway: Gateway, *, max_body: int, inline: bool) -> None:
+        self._gateway = gateway
+        self._max_body = max_body
+        self._inline = inline
+        self._held = 0  # bytes of bodies, of all requests; changed on the event loop only
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        held = _Held()
+        try:
+            await self._answer(scope, receive, send, held)
+        finally:
+            self._held -= held.size
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, held: "_Held") -> None:
+        body = await self._body(receive, held, signed=_claims_signature(scope))
+        if body is None:
+            return
+        if held.over:
+            await _send(_busy(), send, head=False)
+            return
+        path: str = scope["raw_path"].decode("latin-1") if scope.get("raw_path") else scope["path"]
+        client = scope.get("client")
+        request = Request(
+            method=scope["method"],
+            path=path.partition("?")[0],
+            query=scope["query_string"].decode("latin-1"),
+            headers=_headers(scope["headers"]),
+            body=body,
+            source=client[0] if client else "",
+        )
+        if self._inline and path.endswith(_INLINE):
+            response = self._gateway.handle(request)
+        else:
+            response = await run_in_threadpool(self._gateway.handle, request)
+        await _send(response, send, head=scope["method"] == "HEAD")
+
+    async def _body(self, receive: Receive, held: "_Held", *, signed: bool) -> bytes | None:
+        """The body, None if the client has gone; what is over the limit is cut, then refused."""
+        chunks: list[bytes] = []
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return None
+            chunk = message.get("body", b"")
+            if signed and not held.over and held.size <= self._max_body:
+                if self._held + len(chunk) > _BODIES * self._max_body:
+                    held.over = True
+                    chunks.clear()
+                else:
+                    chunks.append(chunk)
+                    held.size += len(chunk)
+                    self._held += len(chunk)
+            if not message.get("more_body", False):
+                return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+class _Held:
+    """What one request holds of the room for bodies."""
+
+    __slots__ = ("over", "size")
+
+    def __init__(self) -> None:
+        self.size = 0
+        self.over = False
+
+
+def _claims_signature(scope: Scope) -> bool:
+    return b"X-Amz-Signature=" in scope["query_string"] or any(
+        name == b"authorization" for name, _ in scope["headers"]
+    )
+
+
+def _busy() -> Response:
+    message = b'{"message":"Too many request bodies at once; try again."}'
+    code = ("x-amzn-errortype", "ThrottlingException")
+    return Response(429, [("content-type", "application/json"), code], message)
+
+
+def _headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for name, value in raw:
+        key, text = name.decode("latin-1"), value.decode("latin-1")
+        headers[key] = f"{headers[key]},{text}" if key in headers else text
+    return headers
+
+
+async def _send(response: Response, send: Send, *, head: bool) -> None:
+    headers = [
+        (name.lower().encode("latin-1"), value.encode("latin-1"))
+        for name, value in response.headers
+    ]
+    body = response.body
+    if isinstance(body, bytes):
+        headers.append((b"content-length", str(len(body)).encode()))
+        await send({"type": "http.response.start", "status": response.status, "headers": headers})
+        await send({"type": "http.response.body", "body": b"" if head else body})
+        return
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    pieces = iter(body)
+    while (piece := await run_in_threadpool(next, pieces, None)) is not None:
+        await send({"type": "http.response.body", "body": piece, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
