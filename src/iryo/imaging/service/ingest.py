@@ -38,6 +38,10 @@ _DIRECTORY: Final = "1.2.840.10008.1.3.10"  # Media Storage Directory Storage
 _PLACE: Final = struct.Struct("<QQ")
 # UIDs that break PS3.5 9.1 are met in practice: taken, with warning 0xB201, up to the limit of AWS.
 _LONGEST_UID: Final = 256
+# LookupError, ValueError: the file is no longer what it was; RuntimeError: it wants a password.
+_UNREADABLE: Final = (
+    OSError, zipfile.BadZipFile, zlib.error, EOFError, LookupError, ValueError, RuntimeError,
+)  # fmt: skip
 _UID_CHARACTERS: Final = frozenset("0123456789.")
 _INVALID_UID: Final = 0xB201
 _MISMATCH: Final = 0xB007  # the data set does not match its SOP class
@@ -256,14 +260,7 @@ def _load(file: SourceFile) -> bytes | mmap.mmap:
             if file.size >= _MAPPED_FROM:
                 return mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
             return stream.read()
-    except (
-        OSError,
-        zipfile.BadZipFile,
-        zlib.error,
-        EOFError,
-        LookupError,
-        NotImplementedError,
-    ) as error:
+    except _UNREADABLE as error:
         text = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else ""
         raise InvalidInput(f"file cannot be read: {text or type(error).__name__}") from error
 

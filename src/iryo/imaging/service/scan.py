@@ -3,6 +3,7 @@
 import os
 import stat
 import zipfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,11 +22,15 @@ _ENCRYPTED: Final = 0x1
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """A file to import. `name` is how reports call it, relative to the input."""
+    """A file to import.
+
+    `name` is how reports call it, relative to the input, and different for each file of an input.
+    `member` is its place in the directory of the zip archive at `path`: names may occur twice.
+    """
 
     name: str
     path: str
-    member: str | None
+    member: int | None
     size: int
 
 
@@ -121,18 +126,22 @@ def _file(path: Path, name: str) -> Iterator[SourceFile | BadSource]:
 def _archive(path: Path, name: str) -> Iterator[SourceFile | BadSource]:
     try:
         with zipfile.ZipFile(path) as archive:
-            for info in archive.infolist():
+            seen: Counter[str] = Counter()
+            for place, info in enumerate(archive.infolist()):
                 if not info.is_dir():
-                    yield _member(path, name, info)
+                    label = _printable(f"{name}/{info.filename}")
+                    seen[label] += 1
+                    if seen[label] > 1:
+                        label = f"{label} (number {seen[label]} of this name)"
+                    yield _member(path, label, place, info)
     except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError) as error:
         yield BadSource(
             _printable(name), "BadZip", f"archive cannot be read: {type(error).__name__}"
         )
 
 
-def _member(path: Path, name: str, info: zipfile.ZipInfo) -> SourceFile | BadSource:
+def _member(path: Path, label: str, place: int, info: zipfile.ZipInfo) -> SourceFile | BadSource:
     # Members are read in place and never written under their names, so names need no cleaning.
-    label = _printable(f"{name}/{info.filename}")
     if info.flag_bits & _ENCRYPTED:
         return BadSource(label, "Encrypted", "an encrypted member of an archive cannot be read")
     if info.file_size > _MAX_MEMBER:
@@ -144,7 +153,7 @@ def _member(path: Path, name: str, info: zipfile.ZipInfo) -> SourceFile | BadSou
         return BadSource(
             label, "TooLarge", f"inflates {ratio:.0f} times, at most {_BOMB_RATIO} expected"
         )
-    return SourceFile(label, str(path), info.filename, info.file_size)
+    return SourceFile(label, str(path), place, info.file_size)
 
 
 def _printable(name: str) -> str:
