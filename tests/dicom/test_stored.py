@@ -28,7 +28,7 @@ from iryo.dicom import (
     stored_syntax,
     syntaxes,
 )
-from iryo.dicom.fragments import TRANSCODING
+from iryo.dicom.fragments import EXTRACTION, TRANSCODING
 from iryo.errors import Damaged, InvalidDicom, InvalidInput
 from tests.dicom.known_files import Way, known, real_files
 from tests.dicom.pixel_build import BIG, file, fragments
@@ -277,6 +277,23 @@ def test_lossy_frames_stay_as_they_came() -> None:
     assert [frame.data for frame in found] == frames
     assert [frame.checksum for frame in found] == [zlib.crc32(frame) for frame in frames]
     assert {(frame.minimum, frame.transfer_syntax) for frame in found} == {(None, JPEG)}
+
+
+def test_a_kept_frame_that_breaks_off_is_told() -> None:
+    for end, codes in ((None, []), (-2, [EXTRACTION])):
+        frames = [jpeg(1), jpeg(2).rstrip(b"\0")[:end]]
+        data = file(fragments(frames), JPEG, Rows=16, Columns=16, NumberOfFrames=2)
+        assert [fault.code for fault in stored(data)[2][0].faults] == codes
+
+
+def test_what_is_no_baseline_is_decoded() -> None:
+    array = np.random.default_rng(3).integers(0, 4096, (16, 16)).astype("<u2")
+    frame = bytes(imagecodecs.ljpeg_encode(array, bitspersample=12))
+    twelve: dict[str, Any] = {"BitsAllocated": 16, "BitsStored": 12, "HighBit": 11}
+    data = file(fragments([frame]), JPEG, Rows=16, Columns=16, **twelve)
+    _, description, frames = stored(data)
+    assert same(decode_stored(frames[0].data, description, RPCL), array)
+    assert [(fault.code, fault.where) for fault in frames[0].faults] == [(0xB000, "(0002,0010)")]
 
 
 def test_a_kept_frame_of_another_size_is_refused() -> None:

@@ -21,7 +21,7 @@ SIZE_MISMATCH = "SizeMismatch"
 # imagecodecs raises a class per codec, all of them RuntimeError or ValueError; numpy adds its own.
 _CODEC_FAULTS = (RuntimeError, ValueError, TypeError, OverflowError, MemoryError, IndexError)
 _PADDING = 64  # bytes at the end of a frame within which its last marker must be
-_JPEG_LOSSLESS_PROCESSES = (0xC3, 0xCB)
+JPEG_LOSSLESS_PROCESSES = (0xC3, 0xCB)
 
 
 def decode(frame: Frame, description: PixelDescription, index: int = 0) -> Samples:
@@ -105,7 +105,7 @@ def decoded_photometric(frame: Frame, description: PixelDescription) -> str:
         return photometric
     if syntax(description.transfer_syntax).codec is Codec.JPEG:
         header = codecs_header.jpeg_header(frame)
-        if header.process not in _JPEG_LOSSLESS_PROCESSES:
+        if header.process not in JPEG_LOSSLESS_PROCESSES:
             if header.adobe is not None or header.component_ids in (b"RGB", b"rgb"):
                 return "RGB"
             if header.jfif and not photometric.startswith("YBR"):
@@ -157,7 +157,7 @@ def _jpeg(frame: Frame, description: PixelDescription) -> tuple[Samples, bool]:
     guard(header, description)
     # Asking for the space that the file is in keeps libjpeg from converting; an Adobe marker
     # says by itself what the file is, and there pydicom (Pillow) lets the conversion happen.
-    if header.samples == 3 and header.process not in _JPEG_LOSSLESS_PROCESSES:
+    if header.samples == 3 and header.process not in JPEG_LOSSLESS_PROCESSES:
         if header.adobe is not None or header.component_ids in (b"RGB", b"rgb"):
             array = imagecodecs.jpeg8_decode(_bytes(frame))
         else:
@@ -166,7 +166,7 @@ def _jpeg(frame: Frame, description: PixelDescription) -> tuple[Samples, bool]:
             )
     elif header.samples == 3:
         array = _jpeg_lossless(frame, rgb=True)
-    elif header.process in _JPEG_LOSSLESS_PROCESSES:
+    elif header.process in JPEG_LOSSLESS_PROCESSES:
         array = _jpeg_lossless(frame, rgb=False)
     else:
         array = imagecodecs.jpeg8_decode(_bytes(frame))

@@ -16,20 +16,24 @@ import imagecodecs
 import numpy as np
 
 from iryo.dicom import codecs, codecs_encode, codecs_header, pixels_native, stored_residue
-from iryo.dicom.fragments import TRANSCODING, native_tail, source_frames
-from iryo.dicom.model import Fault, Instance
+from iryo.dicom.fragments import EXTRACTION, TRANSCODING, native_tail, source_frames
+from iryo.dicom.model import COERCED, Fault, Instance
 from iryo.dicom.pixels import Frame, PixelDescription, PixelKind, Samples
 from iryo.dicom.syntaxes import (
     EXPLICIT_LITTLE,
     HTJ2K_LOSSLESS_RPCL,
     JPEG_2000_LOSSLESS,
+    JPEG_BASELINE,
     JPEG_EXTENDED,
+    JPEG_LOSSLESS,
     Codec,
     syntax,
 )
 from iryo.errors import InvalidDicom
 
 _SPOOL: Final = 64 << 20
+_END_OF_IMAGE: Final = b"\xff\xd9"  # EOI of JPEG, EOC of JPEG 2000
+_MOST_PADDING: Final = 64
 _STORED_AS: Final = {
     "HTJ2K": HTJ2K_LOSSLESS_RPCL,
     "JPEG_2000_LOSSLESS": JPEG_2000_LOSSLESS,
@@ -98,7 +102,7 @@ def store_frames(
         InvalidDicom: with reason ``FrameExtraction`` where frames cannot be told apart, or
             ``SizeMismatch`` where a codestream has not the size that the header says.
     """
-    frames = _Storing(instance, description, stored_syntax(description, lossless))
+    frames = _Storing(instance, description, lossless)
     notes = frames.notes()
     if notes:
         notes_bytes = b"".join(notes)
@@ -111,15 +115,31 @@ def store_frames(
 class _Storing:
     """The frames of one instance on their way into the store."""
 
-    def __init__(self, instance: Instance, description: PixelDescription, target: str) -> None:
+    def __init__(self, instance: Instance, description: PixelDescription, lossless: str) -> None:
         self.instance = instance
         self.description = description
-        self.target = target
         self.sources = source_frames(instance, description)
         self.faults = description.faults
+        self.target = target = stored_syntax(description, lossless)
+        if target == JPEG_BASELINE and self._is_no_baseline():
+            self.target = target = stored_syntax(
+                replace(description, transfer_syntax=JPEG_LOSSLESS), lossless
+            )
         self.coded = replace(
             description, photometric=codecs_encode.coded_photometric(description, target)
         )
+
+    def _is_no_baseline(self) -> bool:
+        """Whether the first frame is a JPEG that viewers of Baseline do not decode."""
+        try:
+            header = codecs_header.jpeg_header(self.sources[0])
+        except InvalidDicom:
+            return False
+        if header.precision == 8 and header.process not in codecs.JPEG_LOSSLESS_PROCESSES:
+            return False
+        message = f"JPEG Baseline is declared, JPEG 0x{header.process:02X} found: decoded"
+        self.faults = (*self.faults, Fault(COERCED, "(0002,0010)", message))
+        return True
 
     def notes(self) -> list[bytes]:
         """What belongs to the instance and to no frame."""
@@ -194,9 +214,9 @@ class _Storing:
             if described.kind is PixelKind.OPAQUE:
                 message = f"kept as it came: no decoder for {described.bits_allocated}-bit samples"
             self.faults = (*self.faults, Fault(TRANSCODING, "(7FE0,0010)", message))
+        if row.kept:
+            self._look_at(self.sources[0])
         for number, source in enumerate(self.sources):
-            if number == 0 and row.kept:
-                self._look_at(source)
             data = bytes(source)
             yield StoredFrame(
                 data=data,
@@ -223,6 +243,10 @@ class _Storing:
             self._refused(fault)
             return
         codecs.guard(header, self.description)
+        # Nobody decodes kept frames here: a last one that breaks off must be told of.
+        if _END_OF_IMAGE not in bytes(self.sources[-1][-_MOST_PADDING:]):
+            message = f"frame {len(self.sources)} has no end-of-image marker: it may be cut"
+            self.faults = (*self.faults, Fault(EXTRACTION, "(7FE0,0010)", message))
 
     def _stored(self, number: int) -> StoredFrame:
         described, source = self.description, self.sources[number]
