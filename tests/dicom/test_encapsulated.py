@@ -2,7 +2,7 @@
 
 import struct
 
-from iryo.dicom import read
+from iryo.dicom import COERCED, read
 from iryo.dicom.encapsulated import guess_syntax
 from tests.dicom.handmade import ITEM, SEQUENCE_END, UNDEFINED, explicit, file, implicit
 
@@ -56,6 +56,17 @@ def test_empty_tables() -> None:
     ).pixels
     assert pixels is not None
     assert (pixels.basic_offsets, pixels.extended_offsets) == ((), None)
+
+
+def test_a_frame_in_the_place_of_the_table() -> None:
+    frame = b"\xff\xd8\xff\xe0"
+    value = implicit(ITEM, frame) + implicit(ITEM, b"abcd")
+    body = explicit(0x7FE00010, "OB", value, UNDEFINED) + implicit(SEQUENCE_END)
+    instance = read(file(body, syntax=JPEG))
+    assert instance.pixels is not None
+    assert instance.pixels.fragments is not None
+    assert [length for _, length in instance.pixels.fragments] == [4, 4]
+    assert [fault.code for fault in instance.faults] == [COERCED]
 
 
 def test_not_even_a_table() -> None:

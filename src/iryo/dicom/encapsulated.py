@@ -31,7 +31,7 @@ def pixel_element(data: Buffer, elements: Dataset, *, big_endian: bool) -> Pixel
         order = ">" if big_endian else "<"
         fragments = _fragments(data, start, stop, order)
         basic: tuple[int, ...] = ()
-        if fragments:
+        if fragments and not _is_codestream(data, *fragments[0]):
             offset, length = fragments.pop(0)
             basic = struct.unpack_from(f"{order}{length // 4}I", data, offset)
         return PixelElement(
@@ -47,6 +47,15 @@ def pixel_element(data: Buffer, elements: Dataset, *, big_endian: bool) -> Pixel
             _table(data, elements, _EXTENDED_LENGTHS, order),
         )
     return None
+
+
+def _is_codestream(data: Buffer, offset: int, length: int) -> bool:
+    """Whether the first item is a frame: some writers leave the Basic Offset Table out.
+
+    A table begins with 0, the offset of the first frame; an image with its marker.
+    """
+    head = bytes(data[offset : offset + min(length, 4)])
+    return head[:3] == b"\xff\xd8\xff" or head == b"\xff\x4f\xff\x51"
 
 
 def guess_syntax(data: Buffer, pixels: PixelElement | None) -> str | None:

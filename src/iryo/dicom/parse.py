@@ -111,6 +111,9 @@ def _read(data: Buffer, limits: Limits, header: PackedAway | None = None) -> Ins
         )
     settle(data, body.pending, big_endian=big_endian)
     pixels = None if header else pixel_element(data, elements, big_endian=big_endian)
+    if pixels is not None and pixels.fragments and pixels.fragments[0][0] == pixels.start + 8:
+        message = "no Basic Offset Table: the first item is a frame"
+        faults.append(Fault(COERCED, show_tag(pixels.tag), message))
     if header is None:
         uid = _syntax(data, declared, pixels, faults, implicit=implicit, big=big_endian)
     else:
