@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import boto3
 import pytest
 import uvicorn
 
@@ -16,6 +17,7 @@ from iryo.app import KEY_FILE, App, open_app
 from iryo.errors import InvalidInput
 from iryo.server import AwsEndpoint, Connection, Server, application, check_listening
 from iryo.settings import load
+from tests.program import installed
 
 SIGNED = b"Authorization: AWS4-HMAC-SHA256 Credential=x\r\n"
 
@@ -178,6 +180,20 @@ def test_bodies_that_nobody_signed_are_not_kept(served: Served) -> None:
     assert status == 429  # beyond what all bodies together may hold
     status, _ = bodies(endpoint, SIGNED, 2_000)
     assert status == 403  # what was held has been let go
+
+
+def test_sigterm_closes_what_is_open(tmp_path: Path) -> None:
+    with installed(tmp_path / "home") as program, program.serving() as told:
+        client = boto3.client(
+            "medical-imaging",
+            endpoint_url=told["AWS_ENDPOINT_URL"],
+            region_name="us-east-1",
+            aws_access_key_id=told["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=told["AWS_SECRET_ACCESS_KEY"],
+        )
+        client.list_datastores()
+        assert list((program.home / "audit").glob("*.spool"))
+    assert not list((program.home / "audit").glob("*.spool"))
 
 
 def test_an_address_that_others_reach_needs_tls_or_a_proxy() -> None:

@@ -2,9 +2,10 @@
 
 import gc
 import logging
+import signal
 import socket
-from collections.abc import Awaitable, Callable
-from contextlib import closing
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import closing, contextmanager
 from typing import Final
 
 import uvicorn
@@ -112,4 +113,19 @@ def serve(app: App, *, ready: Callable[[str], None] | None = None) -> None:
         gc.collect()
         gc.freeze()
         _LOG.info("listening on %s", url)
-        server.run(sockets=[listener])
+        with _terminating_gently():
+            server.run(sockets=[listener])
+
+
+@contextmanager
+def _terminating_gently() -> Iterator[None]:
+    """SIGTERM ends the server, and what is open is then closed by those who opened it.
+
+    When uvicorn has ended it raises the signal again, which by default would end the process on
+    the spot: jobs would wait until their leases run out, audit events until the next start.
+    """
+    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
