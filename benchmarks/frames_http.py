@@ -1,10 +1,10 @@
 """GetImageFrame and GetImageSetMetadata over HTTP, against the same server's static bytes.
 
 One server process (uvicorn, Starlette); `wrk` (Debian) asks from another. Static bytes are measured
-in three ways: the same frames as files through Starlette's StaticFiles, the same frames from memory
-through a Starlette route, and from memory with no framework at all. None of them verifies a
-signature, asks for rights or writes an audit row. The frames are those of one CT series, asked for in
-turn; ours are signed (SigV4) by botocore.
+in three ways: the same frames as files through Starlette's StaticFiles, from memory through a
+Starlette route, and from memory with no framework. None of them verifies a signature, asks for
+rights or writes an audit row. The frames are those of one CT series, asked for in turn; ours are
+signed (SigV4) by botocore.
 """
 
 import gc
