@@ -1,12 +1,11 @@
 """What is asked of a file that was imported: its values, its frames, its exports."""
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from openjpeg.utils import decode as openjpeg_decode
 from pydicom.dataset import FileDataset
-from pydicom.encaps import generate_frames
 from pydicom.uid import HTJ2KLosslessRPCL
 
 from iryo.errors import NotAcceptable
@@ -23,40 +22,44 @@ def values(brought: Brought, theirs: Metadata) -> list[str]:
     return oracle.different_values(brought.attributes, brought.instance["DICOMVRs"], theirs)
 
 
-def frames(brought: Brought, expected: list[Array], dataset: FileDataset) -> list[str]:
-    """What the metadata says of frames, and GetImageFrame gives, that is not so."""
+def frames(brought: Brought, expected: Sequence[Array], kept: Sequence[bytes] | None) -> list[str]:
+    """What the metadata says of frames, and GetImageFrame gives, that is not so.
+
+    Args:
+        brought: the instance.
+        expected: the samples of its frames.
+        kept: the bytes of the frames in the file, if they are to be kept as they came.
+    """
     found: list[str] = []
     stored = list(brought.frames())
     if len(stored) != len(expected):
         return [f"{len(stored)} frames for {len(expected)}"]
-    kept = (
-        _source_frames(dataset, len(expected))
-        if brought.instance.get("ChecksumType") == "ORIGINAL"
-        else None
-    )
-    for number, ((entry, data, syntax), array) in enumerate(zip(stored, expected, strict=True)):
+    for number, ((entry, data, syntax), array) in enumerate(zip(stored, expected, strict=True), 1):
         (size,) = entry["PixelDataChecksumFromBaseToFullResolution"]
-        if (size["Height"], size["Width"]) != array.shape[:2] or entry["FrameSizeInBytes"] != len(
-            data
-        ):
-            found.append(f"size of frame {number + 1}")
+        shape = (size["Height"], size["Width"])
+        if shape != array.shape[:2] or entry["FrameSizeInBytes"] != len(data):
+            found.append(f"size of frame {number}")
         if syntax != brought.instance["StoredTransferSyntaxUID"]:
-            found.append(f"syntax of frame {number + 1}")
+            found.append(f"syntax of frame {number}")
         if kept is not None:
-            if data.rstrip(b"\0") != kept[number].rstrip(b"\0") or size["Checksum"] != zlib.crc32(
-                data
-            ):
-                found.append(f"bytes of kept frame {number + 1}")
+            if data.rstrip(b"\0") != kept[number - 1].rstrip(b"\0"):
+                found.append(f"bytes of kept frame {number}")
+            if size["Checksum"] != zlib.crc32(data):
+                found.append(f"checksum of kept frame {number}")
             continue
-        decoded = _decoded(data, syntax, array)
-        if not oracle.same([decoded], [array]):
-            found.append(f"samples of frame {number + 1}")
+        if not oracle.same([_decoded(data, syntax, array)], [array]):
+            found.append(f"samples of frame {number}")
         summed = data if syntax != HTJ2KLosslessRPCL else np.ascontiguousarray(array).tobytes()
         if size["Checksum"] != zlib.crc32(summed):
-            found.append(f"checksum of frame {number + 1}")
+            found.append(f"checksum of frame {number}")
         if (entry["MinPixelValue"], entry["MaxPixelValue"]) != (array.min(), array.max()):
-            found.append(f"range of frame {number + 1}")
+            found.append(f"range of frame {number}")
     return found
+
+
+def is_kept(brought: Brought) -> bool:
+    """Whether frames are stored as they came."""
+    return bool(brought.instance.get("ChecksumType") == "ORIGINAL")
 
 
 def _decoded(data: bytes, syntax: str, like: Array) -> Array:
@@ -70,12 +73,8 @@ def _decoded(data: bytes, syntax: str, like: Array) -> Array:
     return np.frombuffer(data, like.dtype).reshape(like.shape)
 
 
-def _source_frames(dataset: FileDataset, count: int) -> list[bytes]:
-    return list(generate_frames(dataset.PixelData, number_of_frames=count))
-
-
 def exports(
-    brought: Brought, original: FileDataset, decode: Decode, pixels: list[Array]
+    brought: Brought, original: bytes, decode: Decode, pixels: list[Array]
 ) -> tuple[list[str], list[str]]:
     """(exports that were refused, what the others lost)."""
     refused: list[str] = []
@@ -87,7 +86,7 @@ def exports(
             refused.append(name)
             continue
         dataset = oracle.load(data)
-        lost += [f"{name}: {text}" for text in _lost(name, original, dataset)]
+        lost += [f"{name}: {text}" for text in _lost(name, oracle.load(original), dataset)]
         written = dataset.file_meta.TransferSyntaxUID
         if target is not None and pixels and written != target:
             lost.append(f"{name}: came in {written.name}")
@@ -105,3 +104,11 @@ def _lost(name: str, original: FileDataset, dataset: FileDataset) -> list[str]:
 
 
 _FOLLOWS = ("(0028,0004):", "(0028,0006):")
+
+
+def dataset_start(data: bytes) -> int:
+    """Where the data set of a P10 file begins, or of a bare one."""
+    at = data.find(b"DICM", 0, 132)
+    if at < 0:
+        return 0
+    return at + 16 + int.from_bytes(data[at + 12 : at + 16], "little")

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from pydicom.encaps import generate_frames
 from pydicom.uid import (
     UID,
     ExplicitVRLittleEndian,
@@ -43,26 +44,29 @@ def examine(
     found: dict[Kind, str] = {}
     with oracle.quiet():
         decode: Callable[[bytes], list[Array]] = _pydicom
-        source = file.path
+        data = twin = file.path.read_bytes()
         if row is not None:
             assert not _pydicom_can(file.path), "pydicom reads it by now: take it off the table"
             found[Kind.ORACLE] = row.what
             if row.what == "dcmtk":
                 decode = lambda data: _dcmtk(data, folder)  # noqa: E731
             else:
-                source = twins[row.what]
+                twin = twins[row.what].read_bytes()
                 decode = oracle.frames_beyond_pydicom
-        original = oracle.load(file.path)
-        if len(original) == 0:
-            original = oracle.load(source)
+        if len(oracle.load(data)) == 0:
+            data = twin  # pydicom reads nothing at all
+        original = oracle.load(data)
         has_pixels = any(tag in original for tag in oracle.PIXELS)
-        pixels = decode(source.read_bytes()) if has_pixels else []
+        pixels = decode(twin) if has_pixels else []
         theirs = oracle.metadata(original)
         if theirs.unread:
             found[Kind.VALUES] = ", ".join(theirs.unread)
         wrong = checks.values(brought, theirs)
-        wrong += checks.frames(brought, pixels, original)
-        refused, lost = checks.exports(brought, original, decode, pixels)
+        kept = None
+        if checks.is_kept(brought):
+            kept = list(generate_frames(original.PixelData, number_of_frames=len(pixels)))
+        wrong += checks.frames(brought, pixels, kept)
+        refused, lost = checks.exports(brought, data, decode, pixels)
     assert wrong + lost == []
     if refused:
         assert refused == ["htj2k"]

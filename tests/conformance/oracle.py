@@ -31,7 +31,12 @@ from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.decoders.rle import _rle_decode_segment
 from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag
-from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossless
+from pydicom.uid import (
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    RLELossless,
+)
 
 Array = NDArray[Any]
 
@@ -234,8 +239,9 @@ def frames(dataset: FileDataset) -> list[Array]:
     meta = getattr(dataset, "file_meta", None)
     if meta is None or "TransferSyntaxUID" not in meta:
         meta = meta or FileMetaDataset()
-        implicit = dataset.original_encoding[0]
-        meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
+        implicit, little_endian = dataset.original_encoding
+        explicit = ExplicitVRLittleEndian if little_endian else ExplicitVRBigEndian
+        meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else explicit
         dataset.file_meta = meta
     array, properties = get_decoder(meta.TransferSyntaxUID).as_array(dataset, raw=True)
     little = array.astype(array.dtype.newbyteorder("<"), copy=False)
