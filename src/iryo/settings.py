@@ -226,7 +226,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         "region",
         _pattern(r"[a-z]{2,4}(-[a-z]+){1,2}-[0-9]{1,2}", "a region such as us-east-1"),
         "us-east-1",
-        "The AWS region that this installation plays: requests are signed for it, ARNs name it.",
+        "The AWS region that ARNs name. Requests may be signed for any.",
     ),
     Setting(
         "account",
