@@ -175,6 +175,8 @@ def test_search_by_every_key(studies: Site) -> None:
     assert found(studies, equal(DICOMPatientId="P3"), equal(DICOMStudyId="S4")) == []
     date = {"DICOMStudyDate": "20261102"}
     assert found(studies, equal(DICOMStudyDateAndTime=date)) == ["P2"]
+    for other in ("2026%", "2026110_", "202611", ""):
+        assert found(studies, equal(DICOMStudyDateAndTime={"DICOMStudyDate": other})) == []
 
 
 def test_search_by_ranges(studies: Site) -> None:

@@ -110,12 +110,19 @@ def _condition(condition: SearchFilter) -> ColumnElement[bool]:
     low, high = condition.low, condition.high
     if high is None:
         if condition.field is Field.STUDY_DATE_AND_TIME:
-            return column == str(low) if "T" in str(low) else column.startswith(f"{low}T")
+            return column == str(low) if "T" in str(low) else _on_day(str(low))
         found: ColumnElement[bool] = column == low
         return found
     if condition.field not in _RANGES:
         raise InvalidInput(f"{condition.field} takes EQUAL, not BETWEEN", where="operator")
     return and_(column >= _bound(condition.field, low), column <= _bound(condition.field, high))
+
+
+def _on_day(date: str) -> ColumnElement[bool]:
+    """At any time of a day: a range, which the index answers and no wildcard of a caller widens."""
+    column = image_sets.c.study_datetime
+    day = sortable_datetime(date, None).partition("T")[0]
+    return and_(column >= f"{day}T", column < f"{day}U") if day else column == ""
 
 
 def _bound(field: Field, value: Bound) -> Bound:
