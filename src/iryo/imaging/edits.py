@@ -200,6 +200,8 @@ def _check_attribute(name: str, keyword: str, value: Any, *, force: bool, removi
         raise InvalidInput(f"{where}: the attribute belongs to level {expected}", where=where)
     if removing:
         return
+    if keyword in _UIDS and not value:
+        raise InvalidInput(f"{where} identifies the data and cannot be empty", where=where)
     vr, multiplicity, _ = known
     if not force and (vr == "SQ" or multiplicity != "1"):
         kind = "a sequence" if vr == "SQ" else "multi-valued"
