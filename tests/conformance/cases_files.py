@@ -8,7 +8,7 @@ from pydicom.uid import ImplicitVRLittleEndian
 
 from tests.conformance.build import Case, bare, declare, header, image, native, p10, ramp
 from tests.conformance.cases_pixels import COERCED
-from tests.dicom.handmade import explicit
+from tests.dicom.handmade import explicit, implicit
 
 _IMAGE = ramp(32, 24, top=4095, kind="<u2")
 _PDF = b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n1 0 obj\n<<>>\nendobj\ntrailer\n<<>>\n%%EOF\n"
@@ -141,6 +141,14 @@ def _directory() -> bytes:
     return p10(dataset)
 
 
+def _shadow() -> bytes:
+    """As IRAD's ultrasound wrote them: no preamble, and a shadow group before group 8."""
+    private = implicit(0x00030010, b"ISG shadow  ")
+    length = implicit(0x00030000, struct.pack("<I", len(private)))
+    dataset = native(image(_IMAGE), _IMAGE.tobytes())
+    return length + private + bare(p10(dataset, ImplicitVRLittleEndian))
+
+
 DATA_SETS = (
     Case("a private header of 8 MiB", _private(), [], exact=True),
     Case("an encapsulated PDF", _encapsulated_pdf(), [], exact=True),
@@ -180,6 +188,7 @@ DATA_SETS = (
 
 SURROUNDINGS = (
     Case("no preamble before DICM", _plain()[128:], [_IMAGE], exact=True, pydicom=False),
+    Case("no preamble, private group 0003 first", _shadow(), [_IMAGE], exact=True),
     Case("a TIFF header in the preamble", b"II*\0" + _plain()[4:], [_IMAGE], exact=True),
     Case("zeros after the last element", _plain() + bytes(1000), [_IMAGE], pydicom=False),
     Case(

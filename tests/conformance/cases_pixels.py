@@ -31,6 +31,7 @@ from tests.conformance.build import (
     p10,
     ramp,
 )
+from tests.dicom.handmade import explicit
 
 COERCED = frozenset({0xB000})
 EXTRACTION = frozenset({0xB110})
@@ -246,6 +247,25 @@ ENCODINGS = (
         exact=True,
     ),
     Case(
+        "GE's syntax with bytes",
+        declare(p10(native(image(G8), G8.tobytes(), "OW"), ImplicitVRLittleEndian), _GE),
+        [G8],
+        exact=True,
+    ),
+    Case(
+        "Pixel Data called UN",
+        p10(native(image(G12), G12.tobytes())).replace(b"\xe0\x7f\x10\0OW", b"\xe0\x7f\x10\0UN"),
+        [G12],
+    ),
+    Case(
+        "Rows as a text",
+        p10(native(image(G12), G12.tobytes())).replace(
+            explicit(0x00280010, "US", b"\x20\0"), explicit(0x00280010, "IS", b"32")
+        ),
+        [G12],
+        exact=True,
+    ),
+    Case(
         "a private syntax of native pixels",
         declare(p10(native(image(S16), S16.tobytes())), _ELSCINT),
         [S16],
@@ -292,6 +312,12 @@ COMPRESSED = (
          kept=[GREY_JPEG] * 2, warnings=COERCED, pydicom=False),
     Case("no sequence delimiter at the end", _grey(fragments([GREY_JPEG], end=False)),
          kept=[GREY_JPEG], warnings=COERCED, pydicom=False),
+    Case("fragments within a known length", p10(image(G8), JPEGBaseline8Bit) + explicit(
+         0x7FE00010, "OB", fragments([GREY_JPEG])), kept=[GREY_JPEG], warnings=COERCED),
+    Case("an empty fragment between frames", _grey(fragments([GREY_JPEG, b"", GREY_JPEG]),
+         NumberOfFrames=2), kept=[GREY_JPEG] * 2),
+    Case("JPEG of 8 bits, 16 allocated", _grey(fragments([GREY_JPEG]), BitsAllocated=16),
+         kept=[GREY_JPEG]),
     Case("a JPEG that breaks off", _grey(fragments([CUT])), kept=[CUT], warnings=EXTRACTION),
     Case("a last fragment that breaks off", _grey(fragments([GREY_JPEG], end=False)[:-20]),
          refused="Truncated", says="sequence delimiter"),
@@ -319,6 +345,11 @@ COMPRESSED = (
          [G12]),
     Case("JPEG 2000, unsigned called signed", _twelve(fragments([J2K]), JPEG2000Lossless,
          BitsStored=16, HighBit=15, PixelRepresentation=1), [G12.view("<i2")]),
+    Case("JPEG 2000 of 8 bits, 16 allocated", _grey(fragments([_jpeg_2000(G8)]), JPEG2000Lossless,
+         BitsAllocated=16), [G8.astype("<u2")]),
+    Case("JPEG 2000, planes declared", encapsulated(image(COLOUR, PlanarConfiguration=1,
+         PhotometricInterpretation="YBR_RCT"), fragments([_jpeg_2000(COLOUR)]), JPEG2000Lossless),
+         [COLOUR]),
     Case("JPEG 2000 and zeros after it", _twelve(fragments([J2K + bytes(64)]), JPEG2000Lossless),
          [G12]),
     Case("JPEG 2000 that breaks off", _twelve(fragments([J2K[: len(J2K) // 2]]), JPEG2000Lossless),

@@ -2,9 +2,17 @@
 
 import struct
 
-from iryo.dicom import COERCED, read
+from iryo.dicom import COERCED, pack_header, read, unpack_header
 from iryo.dicom.encapsulated import guess_syntax
-from tests.dicom.handmade import ITEM, SEQUENCE_END, UNDEFINED, explicit, file, implicit
+from tests.dicom.handmade import (
+    EXPLICIT,
+    ITEM,
+    SEQUENCE_END,
+    UNDEFINED,
+    explicit,
+    file,
+    implicit,
+)
 
 JPEG = "1.2.840.10008.1.2.4.50"
 
@@ -67,6 +75,24 @@ def test_a_frame_in_the_place_of_the_table() -> None:
     assert instance.pixels.fragments is not None
     assert [length for _, length in instance.pixels.fragments] == [4, 4]
     assert [fault.code for fault in instance.faults] == [COERCED]
+
+
+def test_fragments_within_a_known_length() -> None:
+    value = implicit(ITEM) + implicit(ITEM, b"abcd")
+    for end in (b"", implicit(SEQUENCE_END)):
+        data = file(explicit(0x7FE00010, "OB", value + end), syntax=JPEG)
+        instance = read(data)
+        assert instance.pixels is not None
+        assert instance.pixels.fragments == ((instance.pixels.start + 16, 4),)
+        assert instance.pixels.end == instance.pixels.stop == len(data)
+        assert [fault.code for fault in instance.faults] == [COERCED]
+        header = unpack_header(pack_header(instance))
+        assert (header.pixel_length, header.transfer_syntax) == (len(value + end), JPEG)
+    # Where native pixel data is declared, items are samples; and so are half ones.
+    for pixels, declared in ((value, EXPLICIT), (value[:-4], JPEG), (value + b"\0\0", JPEG)):
+        found = read(file(explicit(0x7FE00010, "OB", pixels), syntax=declared)).pixels
+        assert found is not None
+        assert found.fragments is None
 
 
 def test_not_even_a_table() -> None:

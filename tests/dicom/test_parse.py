@@ -130,6 +130,17 @@ def test_without_preamble() -> None:
     assert "no preamble before DICM" in said(data[128:])
 
 
+def test_without_preamble_a_private_group_may_come_first() -> None:
+    for group in (3, 5):
+        shadow = implicit(group << 16 | 0x10, b"ISG shadow  ")
+        length = implicit(group << 16, struct.pack("<I", len(shadow)))
+        data = length + shadow + implicit(0x00080060, b"CT")
+        assert read(data).text(0x00080060) == "CT"
+        for other in (data[:12], length[:8] + b"\1\0\0\0" + data[12:], data[:10]):
+            with pytest.raises(InvalidDicom, match="neither DICM"):
+                read(other)
+
+
 @pytest.mark.parametrize(
     ("body", "syntax"),
     [

@@ -19,17 +19,31 @@ _JPEG: Final = {
 }
 
 
-def pixel_element(data: Buffer, elements: Dataset, *, big_endian: bool) -> PixelElement | None:
-    """The pixel data of a data set, or None."""
+def pixel_element(
+    data: Buffer, elements: Dataset, *, big_endian: bool, encapsulated: bool = False
+) -> PixelElement | None:
+    """The pixel data of a data set, or None.
+
+    Args:
+        data: the buffer.
+        elements: the data set.
+        big_endian: its byte order.
+        encapsulated: whether the transfer syntax says that there are fragments; then a value of
+            known length that consists of items is taken for them.
+    """
     for tag in _PIXELS:
         element = elements.get(tag)
         if element is None:
             continue
         at, start, stop = element.at, element.start, element.stop
-        if bytes(data[start - 4 : start]) != b"\xff\xff\xff\xff":
-            return PixelElement(tag, element.vr, at, start, stop, stop)
         order = ">" if big_endian else "<"
-        fragments = _fragments(data, start, stop, order)
+        undefined = bytes(data[start - 4 : start]) == b"\xff\xff\xff\xff"
+        end = stop if undefined else None
+        if encapsulated and not undefined:
+            end = _items_end(data, start, stop, order)
+        if end is None:
+            return PixelElement(tag, element.vr, at, start, stop, stop)
+        fragments = _fragments(data, start, end, order)
         basic: tuple[int, ...] = ()
         if fragments and not _is_codestream(data, *fragments[0]):
             offset, length = fragments.pop(0)
@@ -40,13 +54,27 @@ def pixel_element(data: Buffer, elements: Dataset, *, big_endian: bool) -> Pixel
             at,
             start,
             stop,
-            stop + 8,
+            stop + 8 * undefined,
             tuple(fragments),
             basic,
             _table(data, elements, _EXTENDED_OFFSETS, order),
             _table(data, elements, _EXTENDED_LENGTHS, order),
         )
     return None
+
+
+def _items_end(data: Buffer, start: int, stop: int, order: str) -> int | None:
+    """Where the items end of a value that is nothing but items, a delimiter after them or not."""
+    unpack = struct.Struct(order + "HHI").unpack_from
+    pos = start
+    while stop - pos >= 8:
+        group, element, length = unpack(data, pos)
+        if (group, element, length) == (0xFFFE, 0xE0DD, 0) and pos + 8 == stop:
+            return pos
+        if (group, element) != (0xFFFE, 0xE000):
+            return None
+        pos += 8 + length
+    return pos if start < pos == stop else None
 
 
 def _is_codestream(data: Buffer, offset: int, length: int) -> bool:

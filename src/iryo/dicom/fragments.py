@@ -12,7 +12,7 @@ from typing import Final, overload
 import numpy as np
 
 from iryo.dicom.model import Buffer, Fault, Instance, PixelElement, show_tag
-from iryo.dicom.pixels import PixelDescription, PixelKind
+from iryo.dicom.pixels import PixelDescription
 from iryo.dicom.syntaxes import Codec, syntax
 from iryo.errors import InvalidDicom
 
@@ -200,6 +200,8 @@ class _Locator:
     def _ended(self, number: int) -> bool:
         if self.codec not in _ENDED:
             return True
+        while number and not self.fragments[number][1]:
+            number -= 1
         at, length = self.fragments[number]
         end = bytes(self.data[at + max(0, length - 10) : at + length])
         return _ENDS in end
@@ -258,13 +260,7 @@ class _Native(_Frames):
         super().__init__(description.frames)
         self.view = memoryview(data)[pixels.start : pixels.stop]
         self.bits = description.native_frame_bits
-        # Big endian OW holds 8-bit samples in 16-bit words (PS3.5 8.2, Annex D).
-        self.swapped = (
-            description.big_endian
-            and description.vr == "OW"
-            and description.kind is PixelKind.INTEGER
-            and description.bits_allocated == 8
-        )
+        self.swapped = description.swapped_words and description.vr == "OW"
 
     def frame(self, number: int) -> bytes | memoryview:
         first = number * self.bits

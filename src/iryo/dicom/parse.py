@@ -110,10 +110,7 @@ def _read(data: Buffer, limits: Limits, header: PackedAway | None = None) -> Ins
             reason="Truncated" if meta.rows else "NotDicom",
         )
     settle(data, body.pending, big_endian=big_endian)
-    pixels = None if header else pixel_element(data, elements, big_endian=big_endian)
-    if pixels is not None and pixels.fragments and pixels.fragments[0][0] == pixels.start + 8:
-        message = "no Basic Offset Table: the first item is a frame"
-        faults.append(Fault(COERCED, show_tag(pixels.tag), message))
+    pixels = None if header else _pixels(data, elements, declared, faults, big=big_endian)
     if header is None:
         uid = _syntax(data, declared, pixels, faults, implicit=implicit, big=big_endian)
     else:
@@ -166,7 +163,7 @@ def _start(data: Buffer, size: int, faults: list[Fault]) -> int:
         if dictionary.bytes_tag(head, big_endian=big) >> 16 in (0x0000, 0x0002, 0x0004, 0x0008)
         and _is_known(dictionary.bytes_tag(head, big_endian=big))
     ]
-    if not known:
+    if not known and not _is_shadow(data):
         raise InvalidDicom(
             "found neither DICM at offset 128 nor a data set at offset 0, expected a DICOM file",
             offset=0,
@@ -174,6 +171,15 @@ def _start(data: Buffer, size: int, faults: list[Fault]) -> int:
         )
     faults.append(Fault(None, "", "no preamble and no DICM"))
     return 0
+
+
+def _is_shadow(data: Buffer) -> bool:
+    """Whether a bare data set begins with a private group and its length, as some old ones do."""
+    head = bytes(data[:12])
+    if head[:8] not in (b"\3\0\0\0\4\0\0\0", b"\5\0\0\0\4\0\0\0") or len(head) < 12:
+        return False
+    after = 12 + int.from_bytes(head[8:], "little")
+    return bytes(data[after : after + 2]) in (b"\5\0", b"\x08\0")
 
 
 def _is_known(tag: int) -> bool:
@@ -273,6 +279,20 @@ def _inflate(data: Buffer, pos: int, limits: Limits, faults: list[Fault]) -> byt
         offset=pos,
         reason="Malformed",
     )
+
+
+def _pixels(
+    data: Buffer, elements: Dataset, declared: str | None, faults: list[Fault], *, big: bool
+) -> PixelElement | None:
+    encapsulated = declared is not None and syntax(declared).encapsulated
+    pixels = pixel_element(data, elements, big_endian=big, encapsulated=encapsulated)
+    if pixels is not None and pixels.fragments:
+        if pixels.fragments[0][0] == pixels.start + 8:
+            message = "no Basic Offset Table: the first item is a frame"
+            faults.append(Fault(COERCED, show_tag(pixels.tag), message))
+        if pixels.end == pixels.stop:
+            faults.append(Fault(COERCED, show_tag(pixels.tag), "fragments within a known length"))
+    return pixels
 
 
 def _syntax(

@@ -93,6 +93,18 @@ class PixelDescription:
         return self.transfer_syntax in (EXPLICIT_BIG, GE_BIG_PIXELS)
 
     @property
+    def swapped_words(self) -> bool:
+        """Whether 8-bit samples in OW stand in big-endian words (PS3.5 8.2, Annex D).
+
+        In GE's syntax they do not: it swaps 16-bit samples only.
+        """
+        return (
+            self.transfer_syntax == EXPLICIT_BIG
+            and self.kind is PixelKind.INTEGER
+            and self.bits_allocated == 8
+        )
+
+    @property
     def native_frame_bits(self) -> int:
         """Bits of one uncompressed frame within a native value; frames follow without a gap."""
         if self.subsampled:

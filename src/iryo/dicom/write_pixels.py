@@ -217,7 +217,7 @@ class PixelWriter:
         if layout.native_frame_bits % 8:
             chunks = _join_bits(chunks, layout.native_frame_bits)
         chunks = _padded(chunks, plain, length, self.residue.tail)
-        if layout.big_endian and vr == "OW" and layout.native_frame_bits and _is_byte(layout):
+        if layout.swapped_words and vr == "OW" and layout.native_frame_bits:
             chunks = _swap_words(chunks)
         return Pixels(
             tag=tag,
@@ -244,10 +244,6 @@ class PixelWriter:
             else:
                 yield pixels_native.to_bytes(self._samples(data, number), layout)
         self._check(count)
-
-
-def _is_byte(description: PixelDescription) -> bool:
-    return description.kind is PixelKind.INTEGER and description.bits_allocated == 8
 
 
 def _peek(frames: Iterable[Frame]) -> tuple[Frame, Iterator[Frame]]:
