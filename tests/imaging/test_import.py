@@ -152,6 +152,25 @@ def test_a_changed_instance_overwrites_and_the_old_version_keeps_the_old_pixels(
     assert (pixels("1") != other).any()
 
 
+def test_a_deleted_series_comes_back_though_a_copy_holds_its_instances(site: Site) -> None:
+    source = series(site.folder / "in", 3)
+    site.run_import(source)
+    first = only_set(site)
+    copied = site.client.copy_image_set(
+        datastoreId=site.datastore,
+        sourceImageSetId=first,
+        copyImageSetInformation={"sourceImageSet": {"latestVersionId": "1"}},
+    )["destinationImageSetProperties"]["imageSetId"]
+    site.settled(copied)
+    site.settled(first)
+    site.client.delete_image_set(datastoreId=site.datastore, imageSetId=first)
+    site.settled(first)
+    (made,) = site.run_import(source)["imageSetsSummary"]
+    assert (made["isPrimary"], made["numberOfMatchedSOPInstances"]) == (True, 3)
+    assert made["imageSetId"] not in (first, copied)
+    assert site.run_import(source)["numberOfUnchangedFiles"] == 3
+
+
 def test_a_conflict_makes_a_non_primary_image_set(site: Site) -> None:
     site.run_import(series(site.folder / "a", 2))
     primary = only_set(site)

@@ -5,25 +5,23 @@ series of the batch one immutable pack: for each instance its frames, its header
 no pixel) and its part of the metadata document. Nothing is visible until `publish` says so.
 """
 
-import mmap
 import os
 import struct
-import tempfile
-import zipfile
 import zlib
 from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import select
+from sqlalchemy import exists, select
 
 from iryo import dicom
-from iryo.errors import InvalidDicom, InvalidInput, IryoError
+from iryo.errors import InvalidDicom, IryoError
 from iryo.imaging.documents import identity_hash
 from iryo.imaging.model import INSTANCE_KEY_LENGTH, SetState, frame_id
+from iryo.imaging.service.load import load
 from iryo.imaging.service.scan import SourceFile
 from iryo.imaging.store import image_set_members, image_sets, instances, pack_key
 from iryo.store.ids import new_id
@@ -32,16 +30,10 @@ from iryo.store.sql import Database
 
 __all__ = ["Batch", "FileResult", "ingest"]
 
-_MAPPED_FROM: Final = 32 << 20
-_CHUNK: Final = 1 << 20
 _DIRECTORY: Final = "1.2.840.10008.1.3.10"  # Media Storage Directory Storage
 _PLACE: Final = struct.Struct("<QQ")
 # UIDs that break PS3.5 9.1 are met in practice: taken, with warning 0xB201, up to the limit of AWS.
 _LONGEST_UID: Final = 256
-# LookupError, ValueError: the file is no longer what it was; RuntimeError: it wants a password.
-_UNREADABLE: Final = (
-    OSError, zipfile.BadZipFile, zlib.error, EOFError, LookupError, ValueError, RuntimeError,
-)  # fmt: skip
 _UID_CHARACTERS: Final = frozenset("0123456789.")
 _INVALID_UID: Final = 0xB201
 _MISMATCH: Final = 0xB007  # the data set does not match its SOP class
@@ -85,6 +77,11 @@ class _Parsed:
     series_uid: str
     digest: bytes
     faults: list[dicom.Fault]
+
+    @property
+    def name(self) -> tuple[str, str, str, bytes]:
+        """What makes it this very instance: its UIDs and its content."""
+        return self.study_uid, self.series_uid, self.sop_instance_uid, self.digest
 
 
 @dataclass(slots=True)
@@ -192,7 +189,7 @@ def ingest(batch: Batch) -> list[FileResult]:
     series: dict[tuple[str, str], list[_Parsed]] = {}
     stored = _stored_already(database, batch.datastore_id, parsed)
     for item in parsed:
-        image_set_id = stored.get((item.sop_instance_uid, item.digest))
+        image_set_id = stored.get(item.name)
         if image_set_id is None:
             series.setdefault((item.study_uid, item.series_uid), []).append(item)
         else:
@@ -217,7 +214,7 @@ def _database(url: str) -> Database:
 
 
 def _parse(file: SourceFile) -> _Parsed:
-    instance = dicom.read(_load(file))
+    instance = dicom.read(load(file))
     faults: list[dicom.Fault] = []
     sop = instance.text(0x00080018) or instance.text(0x00020003)
     study = instance.text(0x0020000D)
@@ -251,47 +248,31 @@ def _is_image(sop_class_uid: str) -> bool:
     return "Image Storage" in UID(sop_class_uid).name
 
 
-def _load(file: SourceFile) -> bytes | mmap.mmap:
-    """The bytes of a file; large ones stay on disk and are mapped."""
-    try:
-        if file.member is not None:
-            return _load_member(file, file.member)
-        with open(file.path, "rb") as stream:  # noqa: PTH123 - one call less on the hot path
-            if file.size >= _MAPPED_FROM:
-                return mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
-            return stream.read()
-    except _UNREADABLE as error:
-        text = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else ""
-        raise InvalidInput(f"file cannot be read: {text or type(error).__name__}") from error
-
-
-def _load_member(file: SourceFile, place: int) -> bytes | mmap.mmap:
-    status = os.stat(file.path)  # noqa: PTH116 - beside `open`
-    archive = _archive(file.path, status.st_mtime_ns, status.st_size)
-    with archive.open(archive.infolist()[place]) as member:
-        if file.size < _MAPPED_FROM:
-            return member.read()
-        with tempfile.TemporaryFile() as spool:
-            while chunk := member.read(_CHUNK):
-                spool.write(chunk)
-            spool.flush()
-            return mmap.mmap(spool.fileno(), 0, access=mmap.ACCESS_READ)
-
-
-@lru_cache(maxsize=1)
-def _archive(path: str, _mtime: int, _size: int) -> zipfile.ZipFile:
-    """The archive that was read last stays open: its directory is as long as it has members."""
-    return zipfile.ZipFile(path)
-
-
 def _stored_already(
     database: Database, datastore_id: str, parsed: list[_Parsed]
-) -> dict[tuple[str, bytes], str]:
-    """(SOP Instance UID, digest) -> an image set that holds it now."""
+) -> dict[tuple[str, str, str, bytes], str]:
+    """`_Parsed.name` -> an image set of its series that holds it now, the primary if that does.
+
+    A series that has no primary any more is to get one again: then what copies hold does not count.
+    """
     if not parsed:
         return {}
+    other = image_sets.alias()
+    has_primary = exists().where(
+        other.c.datastore_id == datastore_id,
+        other.c.study_uid == image_sets.c.study_uid,
+        other.c.series_uid == image_sets.c.series_uid,
+        other.c.is_primary,
+        other.c.state != SetState.DELETED,
+    )
     query = (
-        select(instances.c.sop_instance_uid, instances.c.digest, image_sets.c.id)
+        select(
+            image_sets.c.study_uid,
+            image_sets.c.series_uid,
+            instances.c.sop_instance_uid,
+            instances.c.digest,
+            image_sets.c.id,
+        )
         .join(image_set_members, image_set_members.c.instance_key == instances.c.key)
         .join(image_sets, image_sets.c.id == image_set_members.c.image_set_id)
         .where(
@@ -299,11 +280,15 @@ def _stored_already(
             instances.c.sop_instance_uid.in_([item.sop_instance_uid for item in parsed]),
             image_set_members.c.last_version.is_(None),
             image_sets.c.state != SetState.DELETED,
+            has_primary,
         )
         .order_by(image_sets.c.is_primary, image_sets.c.created_at.desc())
     )
     with database.read() as connection:
-        return {(sop, bytes(digest)): found for sop, digest, found in connection.execute(query)}
+        return {
+            (study, series, sop, bytes(digest)): found
+            for study, series, sop, digest, found in connection.execute(query)
+        }
 
 
 def _frame_entry(key: str, index: int, frame: dicom.StoredFrame) -> dict[str, Any]:
