@@ -323,6 +323,16 @@ def test_completion_offers_commands_and_datastores(ready: Program) -> None:
     assert "GetDatastore" in completed("iryo call medical-imaging Get", 3)
 
 
+def test_commands_have_no_log() -> None:
+    program = (
+        "import logging, sys; from iryo.cli import main; sys.argv = ['iryo', '--version']\n"
+        "try: main()\n"
+        "finally: logging.getLogger('iryo.jobs').warning('of what is tried again')"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert ran.stderr == b""
+
+
 def test_a_pipe_that_closes_is_no_error(ready: Program) -> None:
     command = f"{shlex.quote(sys.executable)} -m iryo --help | head -1"
     ran = subprocess.run(

@@ -142,6 +142,10 @@ app: Final = _build()
 
 def main() -> None:
     """The entry point of the program `iryo`."""
+    import logging
+
+    # Commands say themselves what went wrong, in a line; `serve` has a log.
+    logging.getLogger("iryo").addHandler(logging.NullHandler())
     try:
         app()
     except KeyboardInterrupt:

@@ -190,8 +190,10 @@ class JobRunner:
             isinstance(error, DBAPIError) and error.connection_invalidated
         )
         retry_in = backoff_seconds(job.strikes, self._rng.random()) if transient else None
-        where = "".join(traceback.format_tb(error.__traceback__))
-        _LOG.warning("job %s (%s): %s\n%s", job.id, job.kind, message, where)
+        # What was raised on purpose says what is wrong; of all else the place is wanted.
+        expected = isinstance(error, IryoError)
+        where = "" if expected else "\n" + "".join(traceback.format_tb(error.__traceback__))
+        _LOG.warning("job %s (%s): %s%s", job.id, job.kind, message, where)
         return Fail(job.fence, message, retry_in, progress)
 
     def _settle(self, job: Job, event: Event) -> Job:
