@@ -12,6 +12,7 @@ from iryo.access import Role, create_key_file
 from iryo.app import KEY_FILE, open_app
 from iryo.server import application
 from iryo.settings import load
+from tests.imaging.house import House
 from tests.imaging.site import Site
 
 
@@ -38,3 +39,11 @@ def site(tmp_path: Path) -> Iterator[Site]:
         yield made
         server.should_exit = True
         thread.join(timeout=30)
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    """A new installation with one data store, and no server: jobs run when they are told to."""
+    made = House.made(tmp_path)
+    yield made
+    made.app.close()

@@ -220,7 +220,8 @@ def test_instances_are_selected_for_a_copy() -> None:
     one: dict[str, Any] = {"Study": {"Series": {SERIES: {"Instances": {SOPS[1]: {}}}}}}
     assert selected_instances(mine, one) == SOPS[1:]
     assert selected_instances(mine, {"Study": {"Series": {SERIES: {}}}}) == SOPS
-    for tree in ({}, {"Study": None}, {"Study": {"Series": {}}}):
+    none: list[dict[str, Any]] = [{}, {"Study": None}, {"Study": {"Series": {}}}]
+    for tree in none:
         with pytest.raises(InvalidInput, match="names no series"):
             selected_instances(mine, tree)
 
@@ -242,5 +243,5 @@ def test_copies_keep_what_the_destination_says_when_forced() -> None:
 
 def edited_without(whole: dict[str, Any], sop: str) -> dict[str, Any]:
     """The document with one instance less."""
-    tree = {"Study": {"Series": {SERIES: {"Instances": {sop: None}}}}}
+    tree: dict[str, Any] = {"Study": {"Series": {SERIES: {"Instances": {sop: None}}}}}
     return apply_edit(whole, Edit(None, tree), force=False)[0]
