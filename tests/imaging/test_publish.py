@@ -10,7 +10,7 @@ import pytest
 
 from iryo.imaging.model import SetState, WorkflowStatus
 from iryo.imaging.service import publish, update
-from iryo.imaging.service.sets import set_state
+from iryo.imaging.service.sets import find_version, read_document, set_state
 from iryo.jobs import Job, JobState
 from tests.imaging.house import House
 from tests.imaging.site import make_instance
@@ -182,8 +182,8 @@ def test_instances_are_filed_by_their_number_whatever_it_is(
     _set_number(source / "0.dcm", number)
     (made,) = house.imported(source)["imageSetsSummary"]
     with house.app.database.read() as connection:
-        version = publish.find_version(connection, made["imageSetId"], 1)
-    (found,) = publish.read_document(house.room, version)["Study"]["Series"].values()
+        version = find_version(connection, made["imageSetId"], 1)
+    (found,) = read_document(house.room, version)["Study"]["Series"].values()
     expected = ["1", "2", "3"] if number == "2" else ["1", "3", "2"]
     assert [sop.rpartition(".")[2] for sop in found["Instances"]] == expected
 
