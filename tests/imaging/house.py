@@ -82,6 +82,10 @@ class House:
         with self.app.database.read() as connection:
             return find_set(connection, self.store, image_set_id)
 
+    def bounded(self, *roots: Path) -> Room:
+        """The room, as a server has it whose imports may touch these folders only."""
+        return replace(self.room, import_roots=roots)
+
     def interrupted(self, meanwhile: Callable[[], object]) -> Room:
         """The room, but something else happens before its first metadata document is written."""
         objects: Any = _Interrupted(self.app.objects, meanwhile)
