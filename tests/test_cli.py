@@ -211,9 +211,13 @@ def test_everything_that_is_done_is_audited(ready: Program) -> None:
     (one,) = ready.lines("audit", "--datastore", "second")
     assert one["scope"] == store
     assert ready.lines("audit", "--actor", "cli:nobody") == []
-    assert [one["action"] for one in ready.lines("audit", "--limit", "2")] == [
+    # Looking at the audit is audited as well.
+    assert [one["action"] for one in ready.lines("audit", "--limit", "5")] == [
         "cli:search",
+        "cli:audit",
         "cli:datastores.list",
+        "cli:audit",
+        "cli:audit",
     ]
     assert ready.lines("audit", "--until", "2001-01-01") == []
     assert ready.lines("audit", "--since", "1h", "--action", "cli:search") == [one]
@@ -321,6 +325,44 @@ def test_completion_offers_commands_and_datastores(ready: Program) -> None:
     assert completed("iryo search --datastore m", 3) == ["main"]
     assert completed("iryo call med", 2) == ["medical-imaging"]
     assert "GetDatastore" in completed("iryo call medical-imaging Get", 3)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "--json serach",
+        "--json search --nope",
+        "show --json",
+        "--json search --limit 0",
+        "keys create --json",
+        "--json --nope",
+    ],
+)
+def test_wrong_usage_is_json_for_machines(ready: Program, words: str) -> None:
+    result = ready.here(*words.split())
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert json.loads(result.stderr)["error"]["kind"] == "Usage"
+
+
+def test_paths_are_shown_as_they_are(tmp_path: Path) -> None:
+    program = Program(tmp_path / "[bold]x[/] :smile: 日本")
+    assert f"iryo is set up in {program.home}\n" in program.says("init")
+
+
+@pytest.mark.parametrize("words", ["datastores list", "--json datastores list", "--version"])
+@pytest.mark.parametrize("redirection", ["> /dev/full", ">&-"])
+def test_output_that_cannot_be_written(ready: Program, words: str, redirection: str) -> None:
+    ran = subprocess.run(
+        ["bash", "-c", f"{shlex.quote(sys.executable)} -m iryo {words} {redirection}"],
+        env=ready.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    full = "full" in redirection
+    assert ran.stderr == ("iryo: No space left on device\n" if full else "")
+    assert ran.returncode == int(full)
 
 
 def test_commands_have_no_log() -> None:

@@ -4,7 +4,10 @@ Modules of the house are imported by the commands that need them, so that help a
 at once.
 """
 
+import errno
 import inspect
+import json
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -14,7 +17,7 @@ from typer.core import TyperGroup
 
 from iryo import __version__
 from iryo.cli import access, call, setup
-from iryo.cli.shell import INTERRUPTED, Shell, exit_code
+from iryo.cli.shell import FAILED, INTERRUPTED, REFUSED, Shell, exit_code
 from iryo.errors import IryoError
 from iryo.imaging.cli import add_commands as add_imaging
 from iryo.settings import SETTINGS, Setting
@@ -24,12 +27,24 @@ __all__ = ["app", "main"]
 _PANEL: Final = "Settings (each also as IRYO_NAME in the environment, or in iryo.toml)"
 
 
+# Typer brings a Click of its own in newer versions, so its name is not the same in all.
+_UsageError: Final[Any] = typer.BadParameter.__base__
+
+
 class _Commands(TyperGroup):
     """The commands; a failure on purpose becomes one line and an exit code."""
 
+    _json = False
+
     def make_context(self, *given: Any, **more: Any) -> Any:
         """The root of all contexts; its `obj` is the shell. Completion, too, comes through here."""
-        context = super().make_context(*given, **more)
+        words = given[1] if len(given) > 1 else more["args"]
+        self._json = "--json" in words  # wherever it stands: usage errors are JSON as well
+        try:
+            context = super().make_context(*given, **more)
+        except _UsageError as error:
+            self._misused(error)
+            raise
         flags = {setting.name: context.params.get(setting.name) for setting in SETTINGS}
         context.obj = Shell(flags, context.params.get("config"))
         context.obj.json = bool(context.params.get("json"))
@@ -40,9 +55,19 @@ class _Commands(TyperGroup):
         """Run the command that was typed."""
         try:
             return super().invoke(ctx)
+        except _UsageError as error:
+            self._misused(error)
+            raise
         except IryoError as error:
             ctx.obj.complain(error)
             raise typer.Exit(exit_code(error)) from error
+
+    def _misused(self, error: Any) -> None:
+        """Say as JSON, if that is asked for, what is wrong with the words."""
+        if self._json:
+            told = {"error": {"kind": "Usage", "message": error.format_message()}}
+            sys.stderr.write(json.dumps(told) + "\n")
+            raise typer.Exit(REFUSED) from error
 
 
 def _option(setting: Setting) -> inspect.Parameter:
@@ -146,7 +171,18 @@ def main() -> None:
 
     # Commands say themselves what went wrong, in a line; `serve` has a log.
     logging.getLogger("iryo").addHandler(logging.NullHandler())
+    if sys.stdout is None:  # closed by who started us, which its type does not know
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - until the end
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+    except OSError as error:
+        # What is left in the buffer would be tried, and fail, once more at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if error.errno != errno.EPIPE:
+            sys.stderr.write(f"iryo: {error.strerror or type(error).__name__}\n")
+        sys.exit(FAILED)

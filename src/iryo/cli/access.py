@@ -114,7 +114,8 @@ def list_keys(context: typer.Context, *, json: JsonOption = False) -> None:
     from iryo.imaging.service.lookup import active_datastores
 
     shell = _shell(context, json=json)
-    found = shell.app.access.list_keys()
+    with shell.audited("cli:keys.list", scope=EVERYWHERE, resource=""):
+        found = shell.app.access.list_keys()
     if shell.json:
         for key in found:
             shell.emit(
@@ -216,7 +217,8 @@ def audit(  # noqa: PLR0913 - one parameter per option
         "resource": resource,
         "scope": None if datastore is None else _scope(shell, datastore),
     }
-    newest = list(shell.app.audit.read(**filters, limit=limit))
+    with shell.audited("cli:audit", scope=filters["scope"] or EVERYWHERE, resource=""):
+        newest = list(shell.app.audit.read(**filters, limit=limit))
     newest.reverse()
     for event in newest:
         _print_event(shell, event)

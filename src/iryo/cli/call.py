@@ -59,7 +59,7 @@ def call(
     members: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[MEMBER=VALUE]...",
+            metavar="MEMBER=VALUE",
             help="Members of the input. Structures, lists and maps are JSON; @FILE reads a file.",
         ),
     ] = None,

@@ -79,7 +79,7 @@ def init(
     if not made:
         shell.say(f"There is an installation in {home} already; nothing was changed.")
         return
-    shell.say(f"[bold]iryo is set up in {home}[/bold]")
+    shell.say(f"iryo is set up in {home}", bold=True)
     for what, value in made.items():
         shell.say(f"  {what + ':':<12} {value}")
     if "secret" in made:
@@ -114,7 +114,7 @@ def serve(
 
     def ready(url: str) -> None:
         prefix = _program(shell)
-        shell.say(f"[bold]iryo serves at {url}[/bold]   (Ctrl-C ends it)")
+        shell.say(f"iryo serves at {url}   (Ctrl-C ends it)", bold=True)
         shell.say(f'In another terminal:  eval "$({prefix} env --endpoint {url})"')
         shell.say("Then:                 aws medical-imaging list-datastores")
         shell.out.file.flush()

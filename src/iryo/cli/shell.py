@@ -152,10 +152,10 @@ class Shell:
         line = orjson.dumps(value, default=str, option=orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS)
         sys.stdout.write(line.decode() + "\n")
 
-    def say(self, text: str) -> None:
-        """Print a line for people, markup included; nothing with --json."""
+    def say(self, text: str, *, bold: bool = False) -> None:
+        """Print a line for people, as it is; nothing with --json."""
         if not self.json:
-            self.out.print(text, highlight=False, soft_wrap=True)
+            self.out.print(text, style="bold" if bold else None, soft_wrap=True)
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Print rows under headings."""
@@ -186,7 +186,14 @@ def _console(*, stderr: bool) -> "Console":
     from rich.console import Console
 
     stream = sys.stderr if stderr else sys.stdout
-    return Console(stderr=stderr, width=None if stream.isatty() else _WIDE, highlight=False)
+    # What is printed holds paths and values of others: no markup in it is ours.
+    return Console(
+        stderr=stderr,
+        width=None if stream.isatty() else _WIDE,
+        highlight=False,
+        markup=False,
+        emoji=False,
+    )
 
 
 def _user() -> str:

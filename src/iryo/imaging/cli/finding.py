@@ -26,7 +26,7 @@ def search(  # noqa: PLR0913 - one parameter per option
     text: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[WORD]...",
+            metavar="WORD",
             help="Beginnings of names (alphabetic, kanji or kana), patient id, accession number.",
         ),
     ] = None,

@@ -29,7 +29,7 @@ def import_files(
     context: typer.Context,
     paths: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="PATH...", help="Folders, DICOM files, zip archives."),
+        typer.Argument(metavar="PATH", help="Folders, DICOM files, zip archives."),
     ] = None,
     *,
     datastore: DatastoreOption = None,

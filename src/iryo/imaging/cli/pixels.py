@@ -56,7 +56,7 @@ def frame(  # noqa: PLR0913 - one parameter per option
     context: typer.Context,
     image_set: ImageSetArgument,
     frame_id: Annotated[
-        str | None, typer.Argument(metavar="[FRAME_ID]", help="A frame by its id.")
+        str | None, typer.Argument(metavar="FRAME_ID", help="A frame by its id.")
     ] = None,
     *,
     output: Annotated[
