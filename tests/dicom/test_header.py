@@ -6,6 +6,7 @@ import zlib
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from xxhash import xxh3_128_digest
 
 from iryo.dicom import content_digest, pack_header, read, unpack_header
 from iryo.errors import Damaged
@@ -80,7 +81,13 @@ def test_damaged_headers_are_told(junk: bytes) -> None:
 
 def test_the_digest_is_of_what_the_data_set_says() -> None:
     digest = content_digest(read(file(NAME, PIXELS)))
-    assert digest == hashlib.sha256(EXPLICIT.encode() + b"\0" + NAME + PIXELS).digest()
+    head, value = PIXELS[:12], PIXELS[12:]
+    said = EXPLICIT.encode() + b"\0" + NAME + head + xxh3_128_digest(value)
+    assert digest == hashlib.sha256(said).digest()
+    for at in range(12, len(PIXELS)):
+        other = bytearray(PIXELS)
+        other[at] ^= 1
+        assert content_digest(read(file(NAME, bytes(other)))) != digest
     other_meta = file(NAME, PIXELS)
     assert content_digest(read(b"x" * 128 + other_meta[128:])) == digest
     assert content_digest(read((NAME.replace(b"Doe", b"Roe")).join([file(), PIXELS]))) != digest
