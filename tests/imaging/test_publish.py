@@ -88,13 +88,20 @@ def test_an_image_set_that_moved_on_is_read_again(house: House) -> None:
     assert documents(house, primary) == ["1", "2", "3"]
 
 
-def test_two_imports_of_equal_files_at_once_store_one_instance_more(house: House) -> None:
-    """Both have staged the same instance; the second replaces it, and nothing is lost."""
+def test_what_two_imports_bring_at_once_is_brought_once(house: House) -> None:
+    """Both have staged the same instance; the second finds it there, and adds only its own."""
     (made,) = house.imported(series(house.folder / "a", 1))["imageSetsSummary"]
     folder = series(house.folder / "b", 2)
-    house.imported(folder, house.interrupted(lambda: house.imported(folder)))
+    summary = house.imported(folder, house.interrupted(lambda: house.imported(folder)))
     found = house.found(str(made["imageSetId"]))
-    assert (found.version, found.instance_count) == (3, 2)
+    assert (found.version, found.instance_count) == (2, 2)
+    assert (summary["numberOfImportedFiles"], summary["numberOfUnchangedFiles"]) == (1, 1)
+    more = series(house.folder / "c", 3)
+    both = series(house.folder / "c", 4)
+    summary = house.imported(both, house.interrupted(lambda: house.imported(more / "3.dcm")))
+    found = house.found(str(made["imageSetId"]))
+    assert (found.version, found.instance_count) == (4, 4)
+    assert (summary["numberOfImportedFiles"], summary["numberOfUnchangedFiles"]) == (2, 1)
 
 
 def test_an_import_waits_for_an_image_set_that_is_locked(house: House) -> None:

@@ -129,6 +129,7 @@ def test_two_installations_on_one_database_import_one_series_once(
         hits = search.search(app.room, store, SearchQuery())
         assert [hit.is_primary for hit in hits] == [True]
         assert hits[0].instance_count == 60
+        assert hits[0].version == 1  # what both bring is brought once
         for job_id in (first, second):
             result = app.jobs.find(job_id).result
             assert result is not None
