@@ -21,7 +21,7 @@ from iryo.imaging.model import ImportOrder
 from iryo.imaging.service.datastores import require_active
 from iryo.imaging.service.ingest import Batch, FileResult, ingest
 from iryo.imaging.service.publish import publish, staged_series
-from iryo.imaging.service.report import write_report
+from iryo.imaging.service.report import read_summary, write_report
 from iryo.imaging.service.room import Room
 from iryo.imaging.service.scan import BadSource, SourceFile, local_path, scan
 from iryo.imaging.store import IMPORT_KIND, staged_files
@@ -112,8 +112,13 @@ def run_import(room: Room, context: JobContext) -> dict[str, Any]:
     # Again, now: what is at the path may have become a link since the job was submitted.
     root = room.check_path(local_path(job.payload["input"], "inputS3Uri"), "inputS3Uri")
     allowed = partial(room.check_path, where="a linked file")
-    sequence = itertools.count(_next_sequence(room, job.id))
+    folder = output_folder(room, job)
+    if job.payload["output"] is not None:
+        room.check_path(folder, "outputS3Uri")
     done = _count(room, job.id)
+    if not done and (summary := read_summary(folder)):
+        return summary  # all was done but the last word, before a crash
+    sequence = itertools.count(_next_sequence(room, job.id))
 
     def batches() -> Iterator[Batch]:
         fresh = _not_noted(room, context, scan(root, allowed), sequence)
@@ -136,7 +141,9 @@ def run_import(room: Room, context: JobContext) -> dict[str, Any]:
         context.check()
         publish(room, context, series)
     context.check()
-    summary = write_report(room, job, output_folder(room, job))
+    if job.payload["output"] is not None:
+        room.check_path(folder, "outputS3Uri")
+    summary = write_report(room, job, folder)
     with room.database.write() as connection:
         connection.execute(delete(staged_files).where(staged_files.c.job_id == job.id))
     return summary

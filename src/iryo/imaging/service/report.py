@@ -22,7 +22,7 @@ from iryo.imaging.service.room import Room
 from iryo.imaging.store import image_sets, staged_files
 from iryo.jobs import Job
 
-__all__ = ["FAILURES", "MANIFEST", "SUCCESSES", "WARNINGS", "write_report"]
+__all__ = ["FAILURES", "MANIFEST", "SUCCESSES", "WARNINGS", "read_summary", "write_report"]
 
 MANIFEST: Final = "job-output-manifest.json"
 SUCCESSES: Final = "SUCCESS/success.ndjson"
@@ -54,6 +54,17 @@ def write_report(room: Room, job: Job, folder: Path) -> dict[str, Any]:
         raise Unavailable(
             f"the report cannot be written: {os.strerror(error.errno or 0)}"
         ) from error
+    return summary
+
+
+def read_summary(folder: Path) -> dict[str, Any] | None:
+    """The jobSummary of a report that was written whole, None if there is none."""
+    try:
+        summary: dict[str, Any] = orjson.loads((folder / MANIFEST).read_bytes())["jobSummary"]
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, LookupError) as error:
+        raise Unavailable("the report that was begun cannot be read") from error
     return summary
 
 
