@@ -84,7 +84,7 @@ class Program:
                 reader = threading.Thread(target=lambda: logged.extend(server.stderr), daemon=True)  # type: ignore[arg-type]
                 reader.start()
                 first = server.stdout.readline()
-                url = next((word for word in first.split() if word.startswith("http://")), None)
+                url = next((word for word in first.split() if "://" in word), None)
                 assert url is not None, f"{first}{''.join(logged)}"
                 threading.Thread(target=server.stdout.read, daemon=True).start()
                 told = self.process("env", "--endpoint", url, "--json")
