@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Final
@@ -226,5 +227,6 @@ def _write(path: Path, pieces: Iterator[bytes], *, overwrite: bool) -> int:
     except OSError as error:
         raise Unavailable(f"cannot write {path}: {error.strerror}") from error
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # where it could not be made it cannot be removed
+            part.unlink(missing_ok=True)
     return written
