@@ -5,14 +5,17 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
 import uvicorn
+from botocore.config import Config
 
-from iryo.access import create_key_file
+from iryo.access import Role, create_key_file
 from iryo.app import KEY_FILE, App, open_app
 from iryo.errors import InvalidInput
 from iryo.server import AwsEndpoint, Connection, Server, application, check_listening
@@ -180,6 +183,34 @@ def test_bodies_that_nobody_signed_are_not_kept(served: Served) -> None:
     assert status == 429  # beyond what all bodies together may hold
     status, _ = bodies(endpoint, SIGNED, 2_000)
     assert status == 403  # what was held has been let go
+
+
+def test_reads_are_answered_while_writes_wait(served: Served) -> None:
+    key = served.app.access.create_key(name="test", role=Role.ADMIN)
+
+    def client() -> Any:
+        return boto3.client(
+            "medical-imaging",
+            endpoint_url=f"http://127.0.0.1:{served.address[1]}",
+            region_name="us-east-1",
+            aws_access_key_id=key[0],
+            aws_secret_access_key=key[1],
+            config=Config(
+                inject_host_prefix=False, retries={"max_attempts": 0}, max_pool_connections=64
+            ),
+        )
+
+    one = client()
+    store = one.create_datastore(datastoreName="main")["datastoreId"]
+    with ThreadPoolExecutor(60) as threads:
+        with served.app.database.write():  # nobody else writes now
+            writes = [
+                threads.submit(one.create_datastore, datastoreName=f"store-{n}") for n in range(60)
+            ]
+            assert client().search_image_sets(datastoreId=store)["imageSetsMetadataSummaries"] == []
+            assert client().get_datastore(datastoreId=store)
+            assert not any(write.done() for write in writes)
+        assert all(write.result()["datastoreId"] for write in writes)
 
 
 def test_sigterm_closes_what_is_open(tmp_path: Path) -> None:

@@ -29,7 +29,8 @@ _LOG: Final = logging.getLogger(__name__)
 def application(app: App) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
     """The whole HTTP surface: our own pages under /-/, all else AWS protocols."""
 
-    def health(_: StarletteRequest) -> JSONResponse:
+    async def health(_: StarletteRequest) -> JSONResponse:
+        # On the event loop: it tells of the process, not of who waits for a thread.
         return JSONResponse({"status": "ok", "version": __version__})
 
     def ready(_: StarletteRequest) -> JSONResponse:

@@ -1,5 +1,6 @@
 """The ASGI application of the AWS protocols."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, Final
 
@@ -17,6 +18,10 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 # Served on the event loop: with the place of the frame known and its pack in a local folder this
 # takes less time than handing it to a thread and back.
 _INLINE: Final = "/getImageFrame"
+# What writes may wait for the database for long. It gets so many of the 40 threads and no more, so
+# that what reads is answered meanwhile.
+_WRITERS: Final = 8
+_READS: Final = ("get", "list", "search", "describe")
 _BODIES: Final = 8  # times `max_body`: what all requests together may hold
 
 
@@ -34,6 +39,7 @@ class AwsEndpoint:
         self._gateway = gateway
         self._max_body = max_body
         self._inline = inline
+        self._writers = asyncio.Semaphore(_WRITERS)
         self._held = 0  # bytes of bodies, of all requests; changed on the event loop only
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -63,8 +69,11 @@ class AwsEndpoint:
         )
         if self._inline and path.endswith(_INLINE):
             response = self._gateway.handle(request)
-        else:
+        elif _only_reads(request):
             response = await run_in_threadpool(self._gateway.handle, request)
+        else:
+            async with self._writers:
+                response = await run_in_threadpool(self._gateway.handle, request)
         await _send(response, send, head=scope["method"] == "HEAD")
 
     async def _body(self, receive: Receive, held: "_Held", *, signed: bool) -> bytes | None:
@@ -85,6 +94,13 @@ class AwsEndpoint:
                     self._held += len(chunk)
             if not message.get("more_body", False):
                 return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def _only_reads(request: Request) -> bool:
+    """Whether the operation's name, which is in target or path, promises so; a guess, no check."""
+    target = request.headers.get("x-amz-target", "")
+    name = target.rpartition(".")[2] or request.path.rpartition("/")[2]
+    return request.method in ("GET", "HEAD") or name.lower().startswith(_READS)
 
 
 class _Held:
