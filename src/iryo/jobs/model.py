@@ -297,8 +297,7 @@ def _holder(job: Job, event: Beat | Complete | Fail | Release | Abort, now: date
             if job.cancel_requested:
                 return _end(job, JobState.CANCELLED, now)
             return _again(replace(job, strikes=job.strikes - 1), now)
-        case Fail():
-            return _fail(job, event, now)
+    return _fail(job, event, now)
 
 
 def _fail(job: Job, event: Fail, now: datetime) -> Job:
