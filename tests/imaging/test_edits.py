@@ -129,6 +129,24 @@ def test_values_that_fit_their_vr_are_set(keyword: str, value: Any) -> None:
     assert keyword not in instances_of(found)[SOPS[1]]["DICOM"]
 
 
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        (at("Study", StudyDescription={"a": 1}), "does not fit VR LO"),
+        (at("Study", StudyDescription=["a", "b"]), "does not fit VR LO"),
+        (at("Study", StudyDescription="x" * 257), "at most 256"),
+        (at("Instance", Rows=-1), "out of the range"),
+        (at("Instance", Rows=65536), "out of the range"),
+        (at("Instance", ImageType=["A", 1]), "does not fit VR CS"),
+        (at("Instance", ReferencedImageSequence="x"), "a list of JSON objects"),
+        (at("Instance", ReferencedImageSequence=[1]), "a list of JSON objects"),
+    ],
+)
+def test_force_takes_no_value_that_could_not_be_exported(given: dict[str, Any], text: str) -> None:
+    with pytest.raises(InvalidInput, match=text):
+        edited(given, force=True)
+
+
 def test_force_takes_sequences_and_several_values() -> None:
     found = edited(at("Instance", ImageType=["DERIVED", "SECONDARY"]), force=True)
     assert instances_of(found)[SOPS[0]]["DICOM"]["ImageType"] == ["DERIVED", "SECONDARY"]

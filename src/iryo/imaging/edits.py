@@ -36,7 +36,14 @@ _TEXT_VRS: Final = frozenset(
     "AE AS AT CS DA DS DT IS LO LT PN SH ST TM UC UI UR UT".split()  # noqa: SIM905
 )
 _FREE_VRS: Final = frozenset({"ST", "LT", "UT", "UR"})  # paragraphs, and a backslash is itself
-_WHOLE_VRS: Final = frozenset({"US", "SS", "UL", "SL", "UV", "SV"})
+_RANGES: Final = {
+    f"{sign}{size}": (-(1 << bits - 1), (1 << bits - 1) - 1)
+    if sign == "S"
+    else (0, (1 << bits) - 1)
+    for sign in "US"
+    for size, bits in (("S", 16), ("L", 32), ("V", 64))
+}
+_WHOLE_VRS: Final = frozenset(_RANGES)
 _REAL_VRS: Final = frozenset({"FL", "FD"})
 # Characters that a value may have ("DICOM metadata constraints"); others follow their VR.
 _LIMITS: Final = {
@@ -206,8 +213,18 @@ def _check_attribute(name: str, keyword: str, value: Any, *, force: bool, removi
     if not force and (vr == "SQ" or multiplicity != "1"):
         kind = "a sequence" if vr == "SQ" else "multi-valued"
         raise InvalidInput(f"{where} is {kind} and can be edited only with force", where=where)
-    if not force or keyword in _FORCED:
-        _check_value(vr, keyword, value, where)
+    _check_values(vr, multiplicity, keyword, value, where)
+
+
+def _check_values(vr: str, multiplicity: str, keyword: str, value: Any, where: str) -> None:
+    """That the value fits, forced or not: what cannot be written could never be exported."""
+    if vr == "SQ":
+        if not (isinstance(value, list) and all(isinstance(item, dict) for item in value)):
+            raise InvalidInput(f"{where}: a list of JSON objects expected", where=where)
+        return
+    many = multiplicity != "1" and isinstance(value, list)
+    for one in value if many else [value]:
+        _check_value(vr, keyword, one, where)
 
 
 def _check_unknown(name: str, keyword: str, where: str, *, force: bool) -> None:
@@ -239,6 +256,8 @@ def _check_value(vr: str, keyword: str, value: Any, where: str) -> None:
         )
     if isinstance(value, str):
         _check_text(vr, keyword, value, where)
+    elif vr in _WHOLE_VRS and not _RANGES[vr][0] <= value <= _RANGES[vr][1]:
+        raise InvalidInput(f"{where}: {value} is out of the range of VR {vr}", where=where)
 
 
 def _check_text(vr: str, keyword: str, value: str, where: str) -> None:
