@@ -7,6 +7,7 @@ its tables on `metadata` and gets connections from `Database`.
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -47,6 +48,7 @@ metadata = MetaData(
 """The tables of all rooms that have been imported."""
 
 _WAIT: Final = 30.0  # seconds that a writer waits for its turn
+_PAUSE: Final = 0.005  # seconds between two tries where SQLite does not wait by itself
 _READERS: Final = 16  # connections kept for reading
 _MORE_READERS: Final = 64  # and made on top of these while many threads read
 
@@ -274,6 +276,22 @@ def _prepare(connection: sqlite3.Connection, *, read_only: bool) -> None:
     # FULL, so that a commit in WAL mode is on the disk when it returns; NORMAL loses the last ones.
     connection.execute("PRAGMA synchronous = FULL")
     if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
-        connection.execute("PRAGMA journal_mode = WAL")
+        _begin_wal(connection)
     if read_only:
         connection.execute("PRAGMA query_only = ON")
+
+
+def _begin_wal(connection: sqlite3.Connection) -> None:
+    """Switch a new file to WAL, once those who switch it or write to it now are done.
+
+    SQLite itself does not wait here: of two processes that open a new file at once, one would fail.
+    """
+    deadline = time.monotonic() + _WAIT
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+        time.sleep(_PAUSE)
