@@ -111,6 +111,16 @@ def test_private_attributes_are_set_at_instance_level_only(name: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "keyword", ["FFFEE000", "00090000", "00020010", "00080005", "7FE00010", "00100010"]
+)
+@pytest.mark.parametrize("remove", [False, True])
+def test_numbers_that_can_be_no_private_attribute(keyword: str, remove: bool) -> None:
+    """Items, group lengths, group 2, and what has a keyword: no file could be written with them."""
+    with pytest.raises(InvalidInput, match="no attribute of PS3"):
+        edited(at("Instance", **{keyword: "x"}), force=True, remove=remove)
+
+
+@pytest.mark.parametrize(
     ("keyword", "value"),
     [
         ("Rows", 12),

@@ -75,7 +75,7 @@ def _tag(keyword: str) -> int:
             tag = int(keyword, 16)
         except ValueError:
             tag = None
-    if tag is None or tag >> 16 <= 0x0002 or tag in _UNWRITABLE or not tag & 0xFFFF:
+    if tag is None or not 0x0002 < tag >> 16 != 0xFFFE or tag in _UNWRITABLE or not tag & 0xFFFF:
         raise InvalidInput(
             "found a keyword that cannot be edited, expected one of PS3.6", where=keyword[:64]
         )

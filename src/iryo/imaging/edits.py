@@ -201,9 +201,7 @@ def _check_attribute(name: str, keyword: str, value: Any, *, force: bool, removi
         _check_unknown(name, keyword, where, force=force)
         return
     expected = level_of(keyword).name.title()
-    if name not in (expected, "Instance"):
-        raise InvalidInput(f"{where}: the attribute belongs to level {expected}", where=where)
-    if name == "Instance" and expected in LEVELS:
+    if name != expected:
         raise InvalidInput(f"{where}: the attribute belongs to level {expected}", where=where)
     if removing:
         return
@@ -228,14 +226,18 @@ def _check_values(vr: str, multiplicity: str, keyword: str, value: Any, where: s
 
 
 def _check_unknown(name: str, keyword: str, where: str, *, force: bool) -> None:
-    private = len(keyword) == 8 and all(c in "0123456789abcdefABCDEF" for c in keyword)
-    if not private:
+    if not _is_tag(keyword):
         raise InvalidInput(f"{where} is no attribute of PS3.6", where=where)
     if not force or name != "Instance":
-        raise InvalidInput(
-            f"{where}: a private attribute can be edited only with force, at instance level",
-            where=where,
-        )
+        rule = "a private attribute can be edited only with force, at instance level"
+        raise InvalidInput(f"{where}: {rule}", where=where)
+
+
+def _is_tag(keyword: str) -> bool:
+    """Whether a data set can have it without a keyword (PS3.5 7): no item, no group length."""
+    digits = len(keyword) == 8 and set(keyword) <= set("0123456789abcdefABCDEF")
+    tag = int(keyword, 16) if digits else 0
+    return 0x0002 < tag >> 16 != 0xFFFE and tag & 0xFFFF > 0 and lookup(tag) is None
 
 
 def _check_value(vr: str, keyword: str, value: Any, where: str) -> None:
