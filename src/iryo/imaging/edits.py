@@ -37,11 +37,8 @@ _TEXT_VRS: Final = frozenset(
 )
 _FREE_VRS: Final = frozenset({"ST", "LT", "UT", "UR"})  # paragraphs, and a backslash is itself
 _RANGES: Final = {
-    f"{sign}{size}": (-(1 << bits - 1), (1 << bits - 1) - 1)
-    if sign == "S"
-    else (0, (1 << bits) - 1)
-    for sign in "US"
-    for size, bits in (("S", 16), ("L", 32), ("V", 64))
+    vr: (-(1 << bits - 1), (1 << bits - 1) - 1) if vr[0] == "S" else (0, (1 << bits) - 1)
+    for vr, bits in (("US", 16), ("SS", 16), ("UL", 32), ("SL", 32), ("UV", 64), ("SV", 64))
 }
 _WHOLE_VRS: Final = frozenset(_RANGES)
 _REAL_VRS: Final = frozenset({"FL", "FD"})
