@@ -13,7 +13,8 @@ import pytest
 from pydicom.data import get_testdata_file
 
 from iryo.app import open_app
-from iryo.imaging.service import datastores
+from iryo.imaging.model import ImportOrder
+from iryo.imaging.service import datastores, imports
 from iryo.imaging.service.lookup import find_datastore
 from iryo.settings import load
 from iryo.store.sql import Database
@@ -254,3 +255,18 @@ def test_a_frame_that_only_a_damaged_store_has_is_told_of(program: Program, tmp_
         assert result.exit_code == 1
         assert result.stderr.startswith("iryo: ")
     assert not (tmp_path / "x").exists()
+
+
+def test_an_import_whose_input_has_gone_is_told_of(program: Program, tmp_path: Path) -> None:
+    """Between the day it was ordered and the day it is taken up."""
+    path = make_instance(tmp_path / "in" / "1.dcm", sop="1.2.3.1.1")
+    settings = load({"home": program.home, "compute": "inline"}, {}, None).settings
+    with open_app(settings) as app:
+        store = find_datastore(app.room, None).id
+        order = ImportOrder("later", path.parent.as_uri(), None, "")
+        job = imports.start(app.room, store, order).id
+    path.unlink()
+    path.parent.rmdir()
+    result = program.here("import", "--resume", job)
+    assert result.exit_code == 1
+    assert "the import failed: nothing is found at the input URI" in result.stderr
