@@ -290,10 +290,12 @@ def test_workers_cannot_start(compute: Compute, monkeypatch: pytest.MonkeyPatch)
 
 
 PARENT = """
-import sys
+import signal, sys
 from iryo.compute import open_compute
 from tests.compute.functions import begin_and_wait
 
+# Who runs the tests in the background has SIGINT ignored, and so would we.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 with open_compute("processes:2") as compute:
     try:
         list(compute.map_unordered(begin_and_wait, [sys.argv[1]] * 10))
