@@ -183,7 +183,7 @@ def test_search_by_ranges(studies: Site) -> None:
     sort = {"sortField": "DICOMStudyDateAndTime", "sortOrder": "ASC"}
     low = {"DICOMStudyDateAndTime": {"DICOMStudyDate": "20261102", "DICOMStudyTime": "120000"}}
     high = {"DICOMStudyDateAndTime": {"DICOMStudyDate": "20261105"}}
-    assert found(studies, between(low, high), sort=sort) == ["P2", "P3", "P4"]
+    assert found(studies, between(low, high), sort=sort) == ["P2", "P3", "P4", "P5"]
     now = dt.datetime.now(dt.UTC)
     hour = dt.timedelta(hours=1)
     for field in ("createdAt", "updatedAt"):

@@ -163,6 +163,7 @@ def test_a_revert_brings_back_attributes_and_instances(site: Site, primary: str)
         ({"set": study(StudyDescription=["a", "b"])}, "does not fit"),
         ({"set": study(StudyDescription="a\\b")}, "character"),
         ({"set": study(StudyDescription="a\0b")}, "character"),
+        ({"set": instance(SOPS[0], Rows=12), "force": True}, "describes the stored bytes"),
         ({"set": instance("9.9.9", ImageComments="x")}, "not in the image set"),
         ({"set": instance(SOPS[0], ImageType=["A"])}, "multi-valued"),
         ({"set": instance(SOPS[0], ReferencedImageSequence=[])}, "sequence"),

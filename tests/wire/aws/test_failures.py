@@ -85,8 +85,18 @@ class TestFailures:
         for error in (NotFound("x"), AwsError("InternalServerException", "told on purpose")):
             room.error = error
             send(door)
-        send(door, change=lambda request: replace(request, headers={}))
         assert not [record for record in caplog.records if record.name.startswith("iryo")]
+
+    def test_those_who_cannot_prove_who_they_are_are_logged_with_no_word_of_theirs(
+        self, door: Gateway, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level(logging.DEBUG, "iryo")
+        send(door, change=lambda request: replace(request, headers={"x-secret": "Doe^Jane"}))
+        (record,) = [one for one in caplog.records if one.name.startswith("iryo")]
+        assert record.levelno == logging.WARNING
+        assert "MissingAuthenticationTokenException" in record.getMessage()
+        assert "127.0.0.1" in record.getMessage()
+        assert "Doe" not in caplog.text
 
     @pytest.mark.parametrize(
         ("error", "status", "code"),

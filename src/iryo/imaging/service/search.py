@@ -9,7 +9,6 @@ from iryo.errors import InvalidInput
 from iryo.imaging.documents import sortable_datetime
 from iryo.imaging.model import (
     IDENTITY_COLUMNS,
-    Bound,
     Field,
     SearchFilter,
     SearchQuery,
@@ -115,7 +114,10 @@ def _condition(condition: SearchFilter) -> ColumnElement[bool]:
         return found
     if condition.field not in _RANGES:
         raise InvalidInput(f"{condition.field} takes EQUAL, not BETWEEN", where="operator")
-    return and_(column >= _bound(condition.field, low), column <= _bound(condition.field, high))
+    if condition.field is not Field.STUDY_DATE_AND_TIME:
+        return and_(column >= low, column <= high)
+    # A date without a time is the whole day, at both ends.
+    return and_(column >= _first(str(low)), column < _end(str(high)))
 
 
 def _on_day(date: str) -> ColumnElement[bool]:
@@ -125,12 +127,14 @@ def _on_day(date: str) -> ColumnElement[bool]:
     return and_(column >= f"{day}T", column < f"{day}U") if day else column == ""
 
 
-def _bound(field: Field, value: Bound) -> Bound:
-    return (
-        sortable_datetime(str(value), None)
-        if (field is Field.STUDY_DATE_AND_TIME and "T" not in str(value))
-        else value
-    )
+def _first(moment: str) -> str:
+    """The earliest text of a moment, or of a day."""
+    return moment if "T" in moment else sortable_datetime(moment, None)
+
+
+def _end(moment: str) -> str:
+    """A text that is beyond a moment, or beyond a day."""
+    return moment + "~" if "T" in moment else f"{sortable_datetime(moment, None)[:8]}U"
 
 
 def _has_word(datastore_id: str, word: str) -> ColumnElement[bool]:

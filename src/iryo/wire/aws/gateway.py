@@ -85,6 +85,11 @@ class Gateway:
             service, endpoint, call = self._find(authenticated, request, body, protocol)
         except Exception as error:  # noqa: BLE001 - not yet known whose words to use
             _log(error, request_id, "authentication")
+            if isinstance(error, SignatureRefused):
+                # Not in the audit, which strangers could fill; with no word of what they sent.
+                _LOG.warning(
+                    "request %s from %s is refused: %s", request_id, request.source, error.code
+                )
             return write_failure(_unnamed(error, protocol), protocol)
 
         def fail(error: Exception) -> Failure:
