@@ -37,6 +37,7 @@ check: setup     ## lint, types, import law, tests with coverage floors, docs
 	$(BIN)/mkdocs build --strict --quiet
 
 bench: setup     ## each benchmark in turn: ours, the peer, the limit, the ratio
+	@scripts/bootstrap-debian requirements/debian-bench.txt
 	@for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
 
 soak: setup      ## the tests that run for minutes
