@@ -31,7 +31,7 @@ __all__ = ["get", "list_page", "output_folder", "run_import", "start"]
 
 _BATCH_FILES: Final = 32
 _BATCH_BYTES: Final = 48 << 20
-_IN_CLAUSE: Final = 500
+_LOOK_AHEAD: Final = 64  # files looked up at once; the first batch must not wait for a long list
 
 
 def start(room: Room, datastore_id: str, order: ImportOrder, *, token: str | None = None) -> Job:
@@ -205,7 +205,7 @@ def _not_noted(
 ) -> Iterator[SourceFile]:
     """What of the input is not in the notes; things that are no files are noted as failures."""
     iterator = iter(found)
-    while window := list(itertools.islice(iterator, _IN_CLAUSE)):
+    while window := list(itertools.islice(iterator, _LOOK_AHEAD)):
         with room.database.read() as connection:
             noted = set(
                 connection.execute(
