@@ -1,5 +1,6 @@
 """The one place where things are put together: seams, rooms, doors."""
 
+import gc
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -26,6 +27,7 @@ from iryo.wire.http import Request
 __all__ = ["KEY_FILE", "App", "open_app"]
 
 KEY_FILE: Final = "iryo.key"
+_COLLECT_AFTER: Final = 100_000  # new containers
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,9 @@ def open_app(settings: Settings, *, serving: bool = False) -> App:
     Raises:
         Unavailable: there is no installation yet, or a part of it is away.
     """
+    # Metadata is many small containers without cycles, and what is loaded at the start is as many
+    # again: with the default threshold the collector looks through all of it time after time.
+    gc.set_threshold(_COLLECT_AFTER)
     if not (settings.home / KEY_FILE).is_file():
         raise Unavailable(f"no installation in {settings.home}; `iryo init` makes one")
     with ExitStack() as stack:

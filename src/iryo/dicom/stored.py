@@ -223,7 +223,7 @@ class _Storing:
                 transfer_syntax=described.transfer_syntax,
                 width=described.columns,
                 height=described.rows,
-                checksum=zlib.crc32(data),
+                checksum=imagecodecs.zlibng_crc32(data),
                 minimum=None,
                 maximum=None,
                 faults=() if number else self.faults,
@@ -296,7 +296,7 @@ class _Storing:
             transfer_syntax=EXPLICIT_LITTLE,
             width=described.columns,
             height=described.rows,
-            checksum=zlib.crc32(data),
+            checksum=imagecodecs.zlibng_crc32(data),
             minimum=_number(samples.min()),
             maximum=_number(samples.max()),
         )
