@@ -6,7 +6,6 @@ not hold (32 bits, floats) stay native there; everything else becomes HTJ2K loss
 lossless. All frames of one instance are stored in one transfer syntax.
 """
 
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from tempfile import SpooledTemporaryFile
@@ -273,7 +272,7 @@ class _Storing:
             transfer_syntax=self.target,
             width=described.columns,
             height=described.rows,
-            checksum=zlib.crc32(kept.data),
+            checksum=imagecodecs.zlibng_crc32(cast("bytes", kept.data)),
             minimum=low,
             maximum=high,
             residue=residue,
