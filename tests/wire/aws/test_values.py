@@ -259,3 +259,19 @@ class TestRoutes:
         assert decode("Ã©") == "é"  # bytes that came unencoded, read as latin-1
         with pytest.raises(UnicodeDecodeError):
             decode("%ff")
+
+
+class TestBlobs:
+    def test_in_cbor_a_blob_is_bytes_and_nothing_else(self) -> None:
+        read = reader("blob", "cbor", "")
+        assert read(b"\x00\xff") == b"\x00\xff"
+        for raw in ("AP8=", 1, None, [0]):
+            with pytest.raises(Unreadable, match="a byte string"):
+                read(raw)
+
+    def test_in_json_a_blob_is_base64_and_nothing_else(self) -> None:
+        read = reader("blob", "json", "")
+        assert read("AP8=") == b"\x00\xff"
+        for raw in ("AP8", "A P8=", 1, b"AP8=", None):
+            with pytest.raises(Unreadable, match="base64 text"):
+                read(raw)
