@@ -261,7 +261,7 @@ class TestRoutes:
             decode("%ff")
 
 
-class TestBlobs:
+class TestWhatIsNoBlob:
     def test_in_cbor_a_blob_is_bytes_and_nothing_else(self) -> None:
         read = reader("blob", "cbor", "")
         assert read(b"\x00\xff") == b"\x00\xff"
