@@ -4,7 +4,7 @@ No I/O, no clock. The names are those of the AWS HealthImaging API (botocore `me
 2023-07-19); where a rule comes from its developer guide, the docstring says which page.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final, TypeAlias
@@ -21,7 +21,6 @@ __all__ = [
     "Datastore",
     "DatastoreStatus",
     "Field",
-    "FrameFailure",
     "FramePlace",
     "ImageSet",
     "ImportOrder",
@@ -120,7 +119,6 @@ class ImageSet:
     deleted_at: datetime | None
     message: str | None
     forced: bool
-    tags: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,16 +149,6 @@ class FramePlace:
     offset: int
     length: int
     transfer_syntax: str
-
-
-@dataclass(frozen=True, slots=True)
-class FrameFailure:
-    """One file that could not be imported: a line of failure.ndjson."""
-
-    input_file: str
-    exception_type: str
-    message: str
-    ours: bool = False  # True: a fault of the server's, not of the file
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ are done; a crash before leaves nothing to be seen, a crash after leaves nothing
 import time
 import zlib
 from base64 import b64decode
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -54,7 +54,7 @@ class _Staged:
     record: dict[str, Any]
 
 
-def staged_series(room: Room, job_id: str) -> Iterator[tuple[str, str]]:
+def staged_series(room: Room, job_id: str) -> list[tuple[str, str]]:
     """(Study, Series Instance UID) of what a job has staged and not yet published."""
     query = (
         select(staged_files.c.study_uid, staged_files.c.series_uid)
@@ -62,8 +62,7 @@ def staged_series(room: Room, job_id: str) -> Iterator[tuple[str, str]]:
         .distinct()
     )
     with room.database.read() as connection:
-        found = [(study, series) for study, series in connection.execute(query)]
-    yield from found
+        return [(study, series) for study, series in connection.execute(query)]
 
 
 def publish(room: Room, context: JobContext, series: tuple[str, str]) -> None:
