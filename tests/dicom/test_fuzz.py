@@ -47,7 +47,7 @@ def use(data: bytes) -> bool:
     orjson.dumps(to_dicom_json(instance))
     normalised = normalise(instance)
     orjson.dumps([normalised.patient, normalised.study, normalised.series, normalised.instance])
-    identity(normalised)
+    identity({**normalised.patient, **normalised.study, **normalised.series})
     content_digest(instance)
     header = unpack_header(pack_header(instance))
     size = header.pixel_length or 0

@@ -1,5 +1,7 @@
 """Levels, and what makes a series one."""
 
+import pytest
+
 from iryo.dicom import IDENTITY, Level, identity, level_of, normalise, read
 from iryo.dicom.dictionary import keyword_tag
 from iryo.dicom.levels import level_table
@@ -34,21 +36,42 @@ def test_identity_keywords_stand_at_their_levels() -> None:
     assert {keyword: level_of(keyword) for keyword in IDENTITY} == dict(IDENTITY)
 
 
+def identity_of(*elements: bytes) -> dict[str, object]:
+    found = normalise(read(file(*elements)))
+    return identity({**found.patient, **found.study, **found.series})
+
+
 def test_identity_does_not_mind_padding_or_absence() -> None:
-    one = file(
+    found = identity_of(
         explicit(0x00080050, "SH", b""),
         explicit(0x00100010, "PN", b"Doe^Jane"),
         explicit(0x0020000D, "UI", b"1.2\0"),
         explicit(0x00200011, "IS", b"1 "),
     )
-    other = file(
-        explicit(0x00100010, "PN", b"Doe^Jane"),
+    assert found == identity_of(
+        explicit(0x00100010, "PN", b"Doe ^Jane^^ "),
         explicit(0x0020000D, "UI", b"1.2\0"),
-        explicit(0x00200011, "IS", b" 1"),
+        explicit(0x00200011, "IS", b" 01 "),
     )
-    found = identity(normalise(read(one)))
-    assert found == identity(normalise(read(other)))
     assert found["PatientName"] == "Doe^Jane"
     assert found["SeriesNumber"] == "1"
     assert found["AccessionNumber"] is None
     assert set(found) == set(IDENTITY)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"PatientName": "Doe^Jane"}, {"PatientName": "Doe^^Jane"}),
+        ({"PatientName": "Doe^Jane"}, {"PatientName": "Doe^Jane=土井^ジェーン"}),
+        ({"PatientID": "03"}, {"PatientID": "3"}),
+        ({"SeriesNumber": "3"}, {"SeriesNumber": "-3"}),
+        ({"SeriesNumber": "3"}, {}),
+    ],
+)
+def test_identity_keeps_apart_what_differs(one: dict[str, str], other: dict[str, str]) -> None:
+    assert identity(one) != identity(other)
+
+
+def test_identity_of_a_number_that_is_none() -> None:
+    assert identity({"SeriesNumber": " a "})["SeriesNumber"] == "a"

@@ -188,6 +188,18 @@ def test_a_conflict_makes_a_non_primary_image_set(site: Site) -> None:
     assert again["imageSetVersion"] == 2
 
 
+def test_padding_makes_no_conflict(site: Site) -> None:
+    for number, written in enumerate(("3", "03", "3 ")):
+        make_instance(
+            site.folder / str(number) / "a.dcm", sop=f"1.2.9.{number}", SeriesNumber=written
+        )
+        site.run_import(site.folder / str(number))
+        # Told apart by what is written, they are one series all the same.
+        (found,) = site.search()
+        (series,) = site.metadata(found["imageSetId"])["Study"]["Series"].values()
+        assert len(series["Instances"]) == number + 1
+
+
 def test_one_import_with_a_conflict_makes_two_image_sets(site: Site) -> None:
     source = series(site.folder / "in", 3)
     make_instance(source / "900.dcm", sop="1.2.3.1.900", PatientID="P2")

@@ -7,15 +7,13 @@ HealthImaging lists them. All else belongs to the instance.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from enum import IntEnum
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import orjson
-
-if TYPE_CHECKING:
-    from iryo.dicom.normalise import Normalised
 
 
 class Level(IntEnum):
@@ -64,17 +62,28 @@ def level_of(keyword: str) -> Level:
     return level_table().get(keyword, Level.INSTANCE)
 
 
-def identity(normalised: "Normalised") -> dict[str, Any]:
-    """The values on which instances of one image set must agree.
+def identity(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """The values on which instances of one image set must agree, by keyword.
 
-    Absent and empty are the same here: None. Numbers given as strings (IS) lose their padding and
-    texts the spaces around them, since writers differ in them within one series.
+    Writers differ within one series in what means nothing, so that is left out: absent and empty
+    are both None; spaces around a text (PS3.5 6.2) and empty components at the end of a person's
+    name (PS3.5 6.2.1.1) go; an integer string is its number, so that ``03``, ``3`` and ``3 `` are
+    one series.
+
+    Args:
+        attributes: of the levels Patient, Study and Series, as `normalise` gives them.
     """
-    levels = (normalised.patient, normalised.study, normalised.series)
-    values = {}
-    for keyword, level in IDENTITY.items():
-        value = levels[level].get(keyword)
-        if isinstance(value, str):
-            value = value.strip() or None
-        values[keyword] = value
-    return values
+    return {keyword: _plain(keyword, attributes.get(keyword)) for keyword in IDENTITY}
+
+
+def _plain(keyword: str, value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    if keyword == "PatientName":
+        # Alphabetic, ideographic and phonetic group, each of five components.
+        groups = ("^".join(map(str.strip, g.split("^"))).rstrip("^") for g in value.split("="))
+        value = "=".join(groups).rstrip("=")
+    elif keyword == "SeriesNumber":
+        with suppress(ValueError):
+            return str(int(value))
+    return value.strip() or None

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import orjson
 
-from iryo.dicom import IDENTITY
+from iryo.dicom import identity
 from iryo.errors import Damaged
 from iryo.imaging.model import IDENTITY_COLUMNS
 
@@ -27,9 +27,9 @@ __all__ = [
     "columns",
     "compose",
     "decode",
+    "document_identity",
     "effective",
     "encode",
-    "identity",
     "identity_hash",
     "instances_of",
     "level",
@@ -179,15 +179,16 @@ def effective(document: Document, sop_uid: str) -> dict[str, Any]:
     return merged
 
 
-def identity(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """The attributes on which all instances of an image set agree; what is absent is null."""
-    return {keyword: attributes.get(keyword) for keyword in IDENTITY}
-
-
 def identity_hash(attributes: Mapping[str, Any]) -> str:
-    """A fixed-size name for an identity, to compare and to index."""
+    """A fixed-size name for an identity (`iryo.dicom.identity`), to compare and to index."""
     ordered = orjson.dumps(identity(attributes), option=orjson.OPT_SORT_KEYS)
     return hashlib.sha256(ordered).hexdigest()
+
+
+def document_identity(document: Document) -> str:
+    """The identity hash on which the instances of a document agree."""
+    # What they write differently (`3` and `3 `) stands with the instances; any of them will do.
+    return identity_hash(effective(document, next(iter(instances_of(document)))))
 
 
 def columns(document: Document) -> dict[str, Any]:
@@ -201,7 +202,7 @@ def columns(document: Document) -> dict[str, Any]:
         column: _text(merged.get(k, first.get(k))) for k, column, _ in IDENTITY_COLUMNS
     }
     row["study_datetime"] = sortable_datetime(row["study_date"], row["study_time"])
-    row["identity"] = identity_hash(merged)
+    row["identity"] = document_identity(document)
     row["instance_count"] = len(instances_of(document))
     return row
 

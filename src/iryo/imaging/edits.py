@@ -20,7 +20,7 @@ from iryo.imaging.documents import (
     Document,
     InstanceDocument,
     absorb,
-    identity_hash,
+    document_identity,
     instances_of,
     level,
     series_of,
@@ -250,8 +250,7 @@ def copy_into(
     for uid in chosen:
         if uid in present:
             raise Conflict(f"instance {uid} is in the destination image set already")
-    theirs = _merged(destination)
-    agrees = identity_hash(_merged(source)) == identity_hash(theirs)
+    agrees = document_identity(source) == document_identity(destination)
     if not agrees and not force:
         raise Conflict(
             "source and destination image sets differ at Patient, Study or Series level;"
@@ -265,7 +264,3 @@ def copy_into(
             for part in parts
         ]
     return absorb(destination, parts)
-
-
-def _merged(document: Document) -> dict[str, Any]:
-    return {k: v for name in LEVELS for k, v in level(document, name).items()}
