@@ -52,8 +52,9 @@ docs: setup      ## build the documentation into site/
 PIN := uv pip compile --quiet --system-certs --universal --python-version 3.11 --generate-hashes --upgrade \
 	--exclude-newer "1 week" --no-emit-index-url --no-emit-find-links --custom-compile-command "make pins"
 
-pins: setup      ## remake requirements/*.txt from pyproject.toml
-	@$(BIN)/$(PIN) pyproject.toml --extra demo --group dev --output-file requirements/dev.txt
+pins:            ## remake requirements/*.txt from pyproject.toml
+	@scripts/bootstrap || test -x $(BIN)/uv  # what pyproject.toml newly asks for is not there yet
+	@$(BIN)/$(PIN) pyproject.toml --all-extras --group dev --output-file requirements/dev.txt
 	@$(BIN)/$(PIN) pyproject.toml --constraint requirements/dev.txt --output-file requirements/runtime.txt
 	@git --no-pager diff --stat -- requirements
 
