@@ -14,7 +14,7 @@ PAGE = Path(__file__).resolve().parent.parent / "docs" / "reference" / "settings
 HEAD = """\
 # Settings
 
-<!-- Written by scripts/settings_reference.py; change src/iryo/settings.py instead. -->
+<!-- Written by scripts/settings_reference.py; change src/iryo/settings/table.py instead. -->
 
 A value comes from the first of these that gives one: a flag, an environment variable, a TOML file,
 the default. The TOML file is the one given with `--config` or in `IRYO_CONFIG`, or else `iryo.toml`

@@ -26,7 +26,7 @@ PAGES = sorted(
     [*ROOT.glob("*.md"), *(path for path in DOCS.rglob("*.md") if path.name != "CHANGELOG.md")]
 )
 HAVE_CLI = (SOURCE / "cli.py").is_file() or (SOURCE / "cli" / "__init__.py").is_file()
-HAVE_SETTINGS = (SOURCE / "settings.py").is_file()
+HAVE_SETTINGS = (SOURCE / "settings").is_dir()
 ROOMS = ("imaging", "workflows", "cells", "triage", "scribe")
 
 

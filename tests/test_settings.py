@@ -40,10 +40,17 @@ def test_defaults(user: Path) -> None:
     assert loaded.settings == Settings(
         home=home,
         objects=f"file://{home}/objects",
+        s3_endpoint=None,
+        s3_region="us-east-1",
+        s3_access_key_id=None,
+        s3_secret_access_key=None,
         database=f"sqlite:///{home}/iryo.sqlite",
+        database_connections=20,
         compute="processes",
+        worker_memory=8 << 30,
         host="127.0.0.1",
         port=8100,
+        server_workers=1,
         tls_certificate=None,
         tls_key=None,
         behind_proxy=False,
@@ -52,7 +59,11 @@ def test_defaults(user: Path) -> None:
         import_roots=(),
         max_body=64 * 1024 * 1024,
         job_threads=1,
+        job_lease=30,
         log_level="info",
+        log_format="text",
+        metrics_token=None,
+        otel_endpoint=None,
     )
     assert set(loaded.sources.values()) == {"default"}
     assert set(loaded.sources) == {setting.name for setting in SETTINGS}
@@ -232,8 +243,8 @@ def test_unknown_names(user: Path, tmp_path: Path) -> None:
         load({"prot": 1}, environment(user), None)
     with pytest.raises(InvalidInput, match=r"IRYO_DATABSE \(environment\); .*mean IRYO_DATABASE\?"):
         load({}, environment(user, IRYO_DATABSE="x"), None)
-    file = write(tmp_path / "my.toml", "[server]\nport = 1\n")
-    with pytest.raises(InvalidInput, match=r"setting server \(.*/my\.toml\); expected one of home"):
+    file = write(tmp_path / "my.toml", "[house]\nport = 1\n")
+    with pytest.raises(InvalidInput, match=r"setting house \(.*/my\.toml\); expected one of home"):
         load({}, environment(user), file)
 
 
@@ -329,3 +340,22 @@ def test_the_real_environment_can_be_read(user: Path) -> None:
 
 def test_the_reference_page_is_current() -> None:
     assert PAGE.read_text(encoding="utf-8") == render(), "run scripts/settings_reference.py"
+
+
+def test_a_secret_is_never_shown(user: Path) -> None:
+    loaded = load(
+        {}, environment(user, IRYO_S3_ACCESS_KEY_ID="AKIA", IRYO_S3_SECRET_ACCESS_KEY="hush"), None
+    )
+    assert loaded.settings.s3_secret_access_key == "hush"
+    assert "hush" not in repr(loaded.settings)
+    assert ("s3_secret_access_key", "***", "IRYO_S3_SECRET_ACCESS_KEY") in loaded.rows()
+    assert ("metrics_token", "", "default") in loaded.rows()
+    with pytest.raises(InvalidInput) as caught:
+        load({"metrics_token": "hush\n!"}, environment(user), None)
+    assert "hush" not in caught.value.message
+
+
+def test_an_s3_key_needs_its_secret(user: Path) -> None:
+    with pytest.raises(InvalidInput, match="s3_secret_access_key") as caught:
+        load({"s3_access_key_id": "AKIA"}, environment(user), None)
+    assert caught.value.where == "s3_secret_access_key"
