@@ -18,7 +18,8 @@ from iryo.imaging.service.room import Room
 from iryo.imaging.store import IMPORT_KIND
 from iryo.jobs import Handler, JobRunner, Jobs
 from iryo.settings import Settings
-from iryo.store.objects import Objects, open_objects
+from iryo.store.address import StoreAddress
+from iryo.store.objects import Objects, S3Access, open_objects
 from iryo.store.sql import Database
 from iryo.wire import PageTokens
 from iryo.wire.aws import Authenticated, Gateway
@@ -84,7 +85,13 @@ def open_app(settings: Settings, *, serving: bool = False) -> App:
         database = Database(settings.database)
         stack.callback(database.close)
         database.migrate()
-        objects = open_objects(settings.objects)
+        s3 = S3Access(
+            settings.s3_region,
+            settings.s3_endpoint,
+            settings.s3_access_key_id,
+            settings.s3_secret_access_key,
+        )
+        objects = open_objects(settings.objects, s3)
         stack.callback(objects.close)
         compute = open_compute(settings.compute)
         stack.callback(compute.close)
@@ -101,9 +108,15 @@ def open_app(settings: Settings, *, serving: bool = False) -> App:
             region=settings.region,
             account=settings.account,
             import_roots=_import_roots(settings) if serving else None,
-            in_process=settings.compute == "inline",
+            address=None
+            if settings.compute == "inline"
+            else StoreAddress(
+                settings.objects, settings.database, s3, settings.database_connections
+            ),
         )
-        runner = JobRunner(jobs, _handlers(room), threads=settings.job_threads)
+        runner = JobRunner(
+            jobs, _handlers(room), threads=settings.job_threads, lease_seconds=settings.job_lease
+        )
         stack.callback(runner.stop)
         room = replace(room, wake=runner.wake)
         door = imaging_aws.Door(room, PageTokens(access.signing_secret("page tokens")))

@@ -29,7 +29,7 @@ MAPPED = 32 << 20
 
 def batch(house: House, *files: SourceFile) -> Batch:
     """A batch as an import makes it."""
-    return Batch(house.app.objects, house.app.database, house.store, "HTJ2K", files)
+    return Batch((house.app.objects, house.app.database), house.store, "HTJ2K", files)
 
 
 def source(path: Path, member: int | None = None) -> SourceFile:

@@ -6,14 +6,22 @@ processes need no lock between them, and why a reader may keep a file open.
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Protocol
 from urllib.parse import unquote, urlsplit
 
 from iryo.errors import InvalidInput
 
-__all__ = ["ObjectInfo", "Objects", "Piece", "check_key", "check_prefix", "open_objects"]
+__all__ = [
+    "ObjectInfo",
+    "Objects",
+    "Piece",
+    "S3Access",
+    "check_key",
+    "check_prefix",
+    "open_objects",
+]
 
 Piece = bytes | bytearray | memoryview
 """A part of an object on its way into the store."""
@@ -32,6 +40,22 @@ class ObjectInfo:
     key: str
     size: int
     modified: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class S3Access:
+    """How to speak to an S3 server.
+
+    Args:
+        region: requests are signed for it.
+        endpoint: http:// or https:// and a host; None: AWS.
+        key_id: access key, with `secret`; None: what AWS's own tools would find.
+    """
+
+    region: str = "us-east-1"
+    endpoint: str | None = None
+    key_id: str | None = None
+    secret: str | None = field(default=None, repr=False)
 
 
 class Objects(Protocol):
@@ -113,7 +137,7 @@ def check_prefix(prefix: str) -> str:
     return check_key(bare) if prefix else ""
 
 
-def open_objects(url: str) -> Objects:
+def open_objects(url: str, s3: S3Access | None = None) -> Objects:  # noqa: ARG001
     """Open the store at `url`.
 
     ``file:///srv/iryo/objects`` is a folder, made if it is not there; ``memory://`` is a new store

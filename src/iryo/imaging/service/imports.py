@@ -174,10 +174,8 @@ def _one_by_one(
 
 
 def _batch(room: Room, datastore_id: str, lossless: str, files: list[SourceFile]) -> Batch:
-    here = room.in_process
     return Batch(
-        objects=room.objects if here else room.objects.url,
-        database=room.database if here else room.database.url,
+        stores=room.address or (room.objects, room.database),
         datastore_id=datastore_id,
         lossless=lossless,
         files=tuple(files),

@@ -24,8 +24,9 @@ from iryo.imaging.model import INSTANCE_KEY_LENGTH, SetState, frame_id
 from iryo.imaging.service.load import load
 from iryo.imaging.service.scan import SourceFile
 from iryo.imaging.store import image_set_members, image_sets, instances, pack_key
+from iryo.store.address import StoreAddress
 from iryo.store.ids import new_id
-from iryo.store.objects import Objects, open_objects
+from iryo.store.objects import Objects
 from iryo.store.sql import Database
 
 __all__ = ["Batch", "FileResult", "ingest"]
@@ -43,12 +44,10 @@ _MISMATCH: Final = 0xB007  # the data set does not match its SOP class
 class Batch:
     """Files that one worker handles at once.
 
-    `objects` and `database` are URLs where the worker is another process, else the things
-    themselves.
+    `stores` is their address where the worker is another process, else the things themselves.
     """
 
-    objects: Objects | str
-    database: Database | str
+    stores: StoreAddress | tuple[Objects, Database]
     datastore_id: str
     lossless: str
     files: tuple[SourceFile, ...]
@@ -175,8 +174,8 @@ def ingest(batch: Batch) -> list[FileResult]:
 
     A file at fault costs nothing but itself.
     """
-    objects = _objects(batch.objects) if isinstance(batch.objects, str) else batch.objects
-    database = _database(batch.database) if isinstance(batch.database, str) else batch.database
+    stores = batch.stores
+    objects, database = stores.opened() if isinstance(stores, StoreAddress) else stores
     results: list[FileResult] = []
     parsed: list[_Parsed] = []
     for file in batch.files:
@@ -201,16 +200,6 @@ def ingest(batch: Batch) -> list[FileResult]:
             objects.delete([pack.key])
         results += pack.results
     return results
-
-
-@cache
-def _objects(url: str) -> Objects:
-    return open_objects(url)
-
-
-@cache
-def _database(url: str) -> Database:
-    return Database(url)
 
 
 def _parse(file: SourceFile) -> _Parsed:

@@ -11,6 +11,7 @@ from iryo.compute import Compute
 from iryo.errors import AccessDenied, InvalidInput
 from iryo.imaging.service.places import Places
 from iryo.jobs import Jobs
+from iryo.store.address import StoreAddress
 from iryo.store.objects import Objects
 from iryo.store.sql import Database
 
@@ -36,8 +37,8 @@ class Room:
     account: str
     import_roots: tuple[Path, ...] | None
     """Folders that file:// imports may read and write; None: any, () : none."""
-    in_process: bool = False
-    """Whether `compute` runs in this process, so that workers share its stores."""
+    address: StoreAddress | None = None
+    """Where workers find the stores; None: `compute` runs in this process and shares them."""
     wake: Callable[[], None] = lambda: None
     clock: Callable[[], datetime] = utcnow
     places: Places = field(default_factory=Places)
