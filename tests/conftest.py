@@ -1,5 +1,6 @@
 """What every test may use."""
 
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import hypothesis
 import pytest
 
 from iryo.store import Database, Objects, open_objects
+from tests.grown.postgres import Postgres, find_programs
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared" / "data"
@@ -47,6 +49,17 @@ def objects(tmp_path: Path) -> Iterator[Objects]:
     objects = open_objects((tmp_path / "objects").as_uri())
     yield objects
     objects.close()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server of this test process's own."""
+    if find_programs() is None:
+        if os.environ.get("CI"):
+            pytest.fail("no PostgreSQL: `scripts/bootstrap-debian` installs what tests need")
+        pytest.skip("needs PostgreSQL: apt-get install postgresql")
+    with Postgres() as server:
+        yield server
 
 
 def pytest_collection_modifyitems(items: Iterable[pytest.Item]) -> None:

@@ -32,6 +32,10 @@ DOORS = {"aws", "dicomweb", "dimse", "ups", "fhir", "ga4gh", "cli", "web"}
 EDGES = {"app", "cli", "demo", "server"}
 TOP = {"__init__", "__main__", "errors", "settings"} | EDGES
 
+# Folders of tests beside those that mirror the source: suites that others wrote, servers that tests
+# start (a database, an object store, a proxy with faults).
+ACROSS = {("conformance",), ("browser",), ("grown",), ("durability",)}
+
 LONGEST = 400  # lines
 LONGER: dict[str, str] = {
     # path: why it is one thought and stays one file
@@ -89,9 +93,9 @@ def test_names_say_what_is_inside() -> None:
 
 
 def test_tests_have_the_shape_of_the_code() -> None:
-    """tests/imaging/test_store.py is about imaging/store.py; two folders are suites of others."""
+    """tests/imaging/test_store.py is about imaging/store.py; some folders are about all of it."""
     folders = {path.relative_to(ROOT / "tests").parent for path in python_files("tests")}
-    own = {folder for folder in folders if folder.parts[:1] not in {("conformance",), ("browser",)}}
+    own = {folder for folder in folders if folder.parts[:1] not in ACROSS}
     assert not [folder for folder in own if not (SOURCE / folder).is_dir()]
 
 

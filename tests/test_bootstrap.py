@@ -101,3 +101,29 @@ def test_nothing_is_done_twice(checkout: Path, bare_path: Path) -> None:
     (checkout / "requirements" / "dev.txt").write_text("six==1.17.0 --hash=sha256:0\n")
     bootstrap(checkout, bare_path)
     assert asked.exists()
+
+
+@pytest.mark.parametrize(
+    ("sign", "missing"),
+    [
+        ("bash", False),
+        ("no-such-program", True),
+        ("{tmp}/*/bin/server", False),
+        ("{tmp}/*/bin/other", True),
+    ],
+)
+def test_a_package_is_known_by_its_program(
+    tmp_path: Path, bare_path: Path, sign: str, missing: bool
+) -> None:
+    (tmp_path / "15" / "bin").mkdir(parents=True)
+    (tmp_path / "15" / "bin" / "server").touch()
+    (tmp_path / "list.txt").write_text(f"# a comment\npackage {sign.format(tmp=tmp_path)}\n")
+    ran = subprocess.run(
+        [ROOT / "scripts" / "bootstrap-debian", tmp_path / "list.txt"],
+        env={"PATH": str(bare_path), "CI": "1"},  # no apt-get there: nothing is installed
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == missing, ran.stderr
+    assert ("apt-get install package" in ran.stderr) == missing

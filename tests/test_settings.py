@@ -244,7 +244,9 @@ def test_unknown_names(user: Path, tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match=r"IRYO_DATABSE \(environment\); .*mean IRYO_DATABASE\?"):
         load({}, environment(user, IRYO_DATABSE="x"), None)
     file = write(tmp_path / "my.toml", "[kitchen]\nport = 1\n")
-    with pytest.raises(InvalidInput, match=r"setting kitchen \(.*/my\.toml\); expected one of home"):
+    with pytest.raises(
+        InvalidInput, match=r"setting kitchen \(.*/my\.toml\); expected one of home"
+    ):
         load({}, environment(user), file)
 
 
