@@ -25,10 +25,14 @@ from iryo.wire import PageTokens
 from iryo.wire.aws import Authenticated, Gateway
 from iryo.wire.http import Request
 
-__all__ = ["KEY_FILE", "App", "open_app"]
+__all__ = ["KEY_FILE", "RESUMABLE", "App", "open_app"]
 
 KEY_FILE: Final = "iryo.key"
 _COLLECT_AFTER: Final = 100_000  # new containers
+
+RESUMABLE: Final = frozenset({IMPORT_KIND})
+"""The kinds of job that, when they have failed, can go on where they stopped. The others have let
+go of what they held, and are asked for anew."""
 
 
 @dataclass(frozen=True)

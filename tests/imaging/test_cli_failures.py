@@ -270,3 +270,7 @@ def test_an_import_whose_input_has_gone_is_told_of(program: Program, tmp_path: P
     result = program.here("import", "--resume", job)
     assert result.exit_code == 1
     assert "the import failed: nothing is found at the input URI" in result.stderr
+    assert program.json("jobs", "show", job)["state"] == "FAILED"
+    make_instance(path, sop="1.2.3.1.1")
+    assert program.json("jobs", "resume", job)["state"] == "COMPLETED"
+    assert only_set(program)

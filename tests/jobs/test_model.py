@@ -21,6 +21,7 @@ from iryo.jobs.model import (
     JobState,
     Progress,
     Release,
+    Resume,
     backoff_seconds,
     new_job,
     transition,
@@ -149,6 +150,43 @@ def test_doing_the_same_part_again_is_no_progress(waiting: Job) -> None:
         now += timedelta(seconds=30)
     # The first attempt came to 10; the two that came no further are strikes 2 and 3.
     assert transition(job, Claim("w", 30), now).state is JobState.FAILED
+
+
+def test_what_is_away_is_waited_for_longer(waiting: Job) -> None:
+    job, now = waiting, NOW
+    for attempt in range(1, 11):
+        job = transition(job, Claim("w", 30), now)
+        assert job.state is JobState.IN_PROGRESS, "no attempt was lost: its holder said why"
+        job = transition(job, Fail(job.fence, "away", 0, patience=10), now)
+        assert job.state is (JobState.SUBMITTED if attempt < 10 else JobState.FAILED)
+
+
+def test_one_that_is_lost_after_many_waits_is_given_up(waiting: Job) -> None:
+    job = waiting
+    for _ in range(3):
+        job = transition(job, Claim("w", 30), NOW)
+        job = transition(job, Fail(job.fence, "away", 0, patience=10), NOW)
+    job = transition(job, Claim("w", 30), NOW)
+    assert transition(job, Claim("w", 30), later(30)).state is JobState.FAILED
+
+
+@pytest.mark.parametrize("end", [Fail(1, "no", None, Progress(4, 9)), Abort(1, Progress(4, 9))])
+def test_resume_lets_what_failed_go_on(running: Job, end: Event) -> None:
+    ended = transition(transition(running, Cancel(), NOW), end, NOW)
+    job = transition(ended, Resume(), later(5))
+    assert (job.state, job.due_at, job.ended_at) == (JobState.SUBMITTED, later(5), None)
+    assert (job.strikes, job.message, job.cancel_requested) == (0, None, False)
+    assert (job.done, job.total, job.best, job.attempts) == (4, 9, 4, 1)
+    again = transition(job, Claim("other", 30), later(5))
+    assert (again.state, again.fence) == (JobState.IN_PROGRESS, 2)
+    with pytest.raises(LeaseLost):
+        transition(again, Beat(1, 30), later(6))
+
+
+def test_resume_of_what_has_not_failed(waiting: Job, running: Job) -> None:
+    for job in (waiting, running, transition(running, Complete(1, None), NOW)):
+        with pytest.raises(Conflict, match="expected one that FAILED or was CANCELLED"):
+            transition(job, Resume(), NOW)
 
 
 def test_release_is_no_strike(running: Job) -> None:

@@ -11,7 +11,15 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from iryo.errors import Conflict, InvalidInput, LeaseLost, NotFound, Unavailable, WorkerDied
+from iryo.errors import (
+    Conflict,
+    InvalidInput,
+    LeaseLost,
+    NotFound,
+    Throttled,
+    Unavailable,
+    WorkerDied,
+)
 from iryo.jobs import Handler, Job, JobContext, JobRunner, Jobs, JobState
 from iryo.jobs.model import Event
 from iryo.store.sql import Database
@@ -58,11 +66,30 @@ def test_result_and_progress_are_kept(run: Callable[[Handler], Job]) -> None:
     "error",
     [
         Unavailable("away"),
-        WorkerDied("gone"),
         OSError(errno.ENOSPC, "x", "YAMADA^TARO.dcm"),
         OperationalError("SELECT 'YAMADA'", {}, Exception("YAMADA")),
     ],
     ids=lambda error: type(error).__name__,
+)
+def test_what_is_away_is_waited_for(
+    run: Callable[[Handler], Job], clock: Clock, error: Exception
+) -> None:
+    begun = []
+
+    def handler(_: JobContext) -> None:
+        begun.append(clock.now)
+        raise error
+
+    job = run(handler)
+    assert (job.state, job.attempts) == (JobState.FAILED, 40)
+    waits = [(later - sooner).total_seconds() for sooner, later in pairwise(begun)]
+    assert max(waits) <= 60.25
+    assert sum(waits) > 15 * 60
+    assert "YAMADA" not in str(job.message)
+
+
+@pytest.mark.parametrize(
+    "error", [WorkerDied("gone"), Throttled("later")], ids=lambda error: type(error).__name__
 )
 def test_what_may_pass_is_tried_again(
     run: Callable[[Handler], Job], clock: Clock, error: Exception

@@ -5,6 +5,8 @@
         │  └─Release, Fail───┘  └───────Abort────> CANCELLED
         └─Cancel─────────────────────────────────> CANCELLED
 
+    FAILED, CANCELLED ──Resume──> SUBMITTED
+
 `transition` is the whole machine: a function from (job, event, now) to the job as it stands
 afterwards. It reads no clock and touches no database; `queue.py` writes what it decides.
 
@@ -33,6 +35,7 @@ __all__ = [
     "JobState",
     "Progress",
     "Release",
+    "Resume",
     "backoff_seconds",
     "new_job",
     "transition",
@@ -44,7 +47,7 @@ BACKOFF_CAP: Final = 300.0
 
 
 class JobState(StrEnum):
-    """Where a job stands. The last three are ends: nothing leaves them."""
+    """Where a job stands. The last three are ends; only `Resume` leaves them."""
 
     SUBMITTED = "SUBMITTED"
     IN_PROGRESS = "IN_PROGRESS"
@@ -138,13 +141,15 @@ class Complete:
 class Fail:
     """The holder could not do the work; after `retry_in` seconds it may be tried again.
 
-    None: trying again is of no use.
+    None: trying again is of no use. `patience` is how many attempts in a row may fail so, if that
+    is more than the job's `max_attempts`: what the job needs is away, which is not its own fault.
     """
 
     fence: int
     message: str
     retry_in: float | None
     progress: Progress | None = None
+    patience: int = 0
 
 
 @dataclass(frozen=True)
@@ -168,7 +173,12 @@ class Cancel:
     """Somebody asks that the job end."""
 
 
-Event = Claim | Beat | Complete | Fail | Release | Abort | Cancel
+@dataclass(frozen=True)
+class Resume:
+    """Somebody asks that a job which failed or was cancelled go on where it stopped."""
+
+
+Event = Claim | Beat | Complete | Fail | Release | Abort | Cancel | Resume
 
 
 def new_job(
@@ -217,13 +227,16 @@ def transition(job: Job, event: Event, now: datetime) -> Job:
 
     Raises:
         LeaseLost: if the event is a holder's and the lease is not, or no longer, its own.
-        Conflict: if a claim comes for a job that has ended or is not due.
+        Conflict: if a claim comes for a job that has ended or is not due, or if a job is to be
+            resumed that has not ended or is completed.
     """
     match event:
         case Claim():
             return _claim(job, event, now)
         case Cancel():
             return _cancel(job, now)
+        case Resume():
+            return _resume(job, now)
         case _:
             return _holder(_held(job, event.fence, event.progress, now), event, now)
 
@@ -246,7 +259,8 @@ def _claim(job: Job, event: Claim, now: datetime) -> Job:
         raise Conflict(f"job {job.id} is {job.state} and not due before {job.due_at.isoformat()}")
     if job.cancel_requested:
         return _end(job, JobState.CANCELLED, now)
-    if job.strikes >= job.max_attempts:
+    # A job that waits for its next attempt was not lost: then its holder lived to say why.
+    if job.state is JobState.IN_PROGRESS and job.strikes >= job.max_attempts:
         lost = f"given up: the last {job.strikes} attempts were lost with their workers"
         return _end(job, JobState.FAILED, now, message=lost)
     return replace(
@@ -268,6 +282,15 @@ def _cancel(job: Job, now: datetime) -> Job:
     if job.state is JobState.SUBMITTED:
         return _end(replace(job, cancel_requested=True), JobState.CANCELLED, now)
     return replace(job, cancel_requested=True, updated_at=now)
+
+
+def _resume(job: Job, now: datetime) -> Job:
+    if job.state not in (JobState.FAILED, JobState.CANCELLED):
+        raise Conflict(f"job {job.id} is {job.state}, expected one that FAILED or was CANCELLED")
+    again = replace(
+        job, strikes=0, cancel_requested=False, message=None, ended_at=None, updated_at=now
+    )
+    return _again(again, now)
 
 
 def _held(job: Job, fence: int, progress: Progress | None, now: datetime) -> Job:
@@ -306,7 +329,7 @@ def _fail(job: Job, event: Fail, now: datetime) -> Job:
         return _end(job, JobState.FAILED, now, message=message)
     if job.cancel_requested:
         return _end(job, JobState.CANCELLED, now, message=message)
-    if job.strikes >= job.max_attempts:
+    if job.strikes >= max(job.max_attempts, event.patience):
         return _end(job, JobState.FAILED, now, message=message)
     return replace(_again(job, now + timedelta(seconds=event.retry_in)), message=message)
 

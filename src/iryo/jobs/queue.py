@@ -22,6 +22,7 @@ from iryo.jobs.model import (
     JobState,
     Progress,
     Release,
+    Resume,
     new_job,
     transition,
 )
@@ -158,6 +159,32 @@ class Jobs:
             NotFound: if there is no such job.
         """
         return self._change(connection, job_id, Cancel())
+
+    def resume(self, connection: Connection, job_id: str) -> Job:
+        """Let a job go on that failed or was cancelled; its handler sees what it left behind.
+
+        Raises:
+            NotFound: if there is no such job.
+            Conflict: if it has not ended, or is completed.
+        """
+        return self._change(connection, job_id, Resume())
+
+    def recent(
+        self,
+        connection: Connection,
+        *,
+        kind: str | None = None,
+        scope: str | None = None,
+        state: JobState | None = None,
+        limit: int = 50,
+    ) -> builtins.list[Job]:
+        """The newest jobs, of all kinds and scopes unless said otherwise; for operators."""
+        query = select(jobs)
+        for column, value in ((jobs.c.kind, kind), (jobs.c.scope, scope), (jobs.c.state, state)):
+            if value is not None:
+                query = query.where(column == value)
+        query = query.order_by(jobs.c.created_at.desc(), jobs.c.id.desc()).limit(limit)
+        return [job_of(row) for row in connection.execute(query)]
 
     # ---------------------------------------------------------------------- for who does the work
 

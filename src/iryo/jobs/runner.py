@@ -34,6 +34,11 @@ Handler = Callable[[JobContext], dict[str, Any] | None]
 
 _LOG: Final = logging.getLogger(__name__)
 _TRANSIENT: Final = (Unavailable, Throttled, WorkerDied, OSError, OperationalError)
+# What a job needs is away, and will be back: a database that restarts, a store that cannot be
+# reached, a disk that somebody has to make room on. 40 attempts are about half an hour.
+_AWAY: Final = (Unavailable, OSError, OperationalError)
+_AWAY_ATTEMPTS: Final = 40
+_AWAY_SECONDS: Final = 60.0  # the longest wait then: nobody likes to wait for long once it is back
 _SETTLE_TRIES: Final = 6
 
 
@@ -44,7 +49,8 @@ class JobRunner:
     It may be run again from the start after a crash, by another process: what it does must bear
     that (`JobContext.hold` helps). What it raises ends the job as FAILED, save what may pass by
     itself (Unavailable, Throttled, WorkerDied, OSError, OperationalError): that is tried again,
-    later and later, until `max_attempts` in a row have brought the job no further.
+    later and later, until `max_attempts` in a row have brought the job no further; where the
+    database, a store or a disk is away, for about half an hour.
 
     Args:
         jobs: the queue.
@@ -186,15 +192,19 @@ class JobRunner:
         if isinstance(error, Cancelled) and context.cancelled:
             return Abort(job.fence, progress)
         message = _describe(error)
-        transient = isinstance(error, _TRANSIENT) or (
+        away = isinstance(error, _AWAY) or (
             isinstance(error, DBAPIError) and error.connection_invalidated
         )
-        retry_in = backoff_seconds(job.strikes, self._rng.random()) if transient else None
+        retry_in = None
+        if away or isinstance(error, _TRANSIENT):
+            retry_in = backoff_seconds(job.strikes, self._rng.random())
+        if away and retry_in is not None:
+            retry_in = min(retry_in, _AWAY_SECONDS)
         # What was raised on purpose says what is wrong; of all else the place is wanted.
         expected = isinstance(error, IryoError)
         where = "" if expected else "\n" + "".join(traceback.format_tb(error.__traceback__))
         _LOG.warning("job %s (%s): %s%s", job.id, job.kind, message, where)
-        return Fail(job.fence, message, retry_in, progress)
+        return Fail(job.fence, message, retry_in, progress, _AWAY_ATTEMPTS if away else 0)
 
     def _settle(self, job: Job, event: Event) -> Job:
         """Write the end of an attempt, however often the database has to be asked."""

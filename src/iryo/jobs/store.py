@@ -50,6 +50,7 @@ jobs = Table(
     # and an ended job has none. So finding the next one costs the same among a million ended ones.
     Index("ix_jobs_due", "kind", "due_at", "id"),
     Index("ix_jobs_created", "kind", "scope", "created_at", "id"),
+    Index("ix_jobs_newest", "created_at", "id"),
     Index("ix_jobs_state", "kind", "scope", "state", "created_at", "id"),
 )
 

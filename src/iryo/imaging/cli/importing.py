@@ -40,7 +40,9 @@ def import_files(
     name: Annotated[str, typer.Option(help="What to call the job.")] = "iryo import",
     resume: Annotated[
         str | None,
-        typer.Option("--resume", metavar="JOB", help="Go on with a job that was stopped."),
+        typer.Option(
+            "--resume", metavar="JOB", help="Go on with a job that was stopped or has failed."
+        ),
     ] = None,
     json: JsonOption = False,
 ) -> None:
@@ -78,7 +80,7 @@ def _jobs(
     from iryo.imaging.service import imports
 
     if resume is not None:
-        yield imports.get(terminal.room, store.id, resume)
+        yield imports.resume(terminal.room, store.id, resume)
     for path in paths:
         order = ImportOrder(
             name=name,

@@ -27,7 +27,7 @@ from iryo.imaging.service.scan import BadSource, SourceFile, local_path, scan
 from iryo.imaging.store import IMPORT_KIND, staged_files
 from iryo.jobs import Job, JobContext, JobState
 
-__all__ = ["get", "list_page", "output_folder", "run_import", "start"]
+__all__ = ["get", "list_page", "output_folder", "resume", "run_import", "start"]
 
 _BATCH_FILES: Final = 32
 _BATCH_BYTES: Final = 48 << 20
@@ -77,6 +77,19 @@ def get(room: Room, datastore_id: str, job_id: str) -> Job:
     with room.database.read() as connection:
         require_active(connection, datastore_id)
         return room.jobs.get(connection, job_id, kind=IMPORT_KIND, scope=datastore_id)
+
+
+def resume(room: Room, datastore_id: str, job_id: str) -> Job:
+    """An import job; one that failed or was cancelled can now go on where it stopped.
+
+    Raises:
+        NotFound: if the data store has no such import job.
+    """
+    found = get(room, datastore_id, job_id)
+    if found.state not in (JobState.FAILED, JobState.CANCELLED):
+        return found
+    with room.database.write() as connection:
+        return room.jobs.resume(connection, job_id)
 
 
 def list_page(

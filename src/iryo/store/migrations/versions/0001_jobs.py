@@ -38,6 +38,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("kind", "scope", "token", name="uq_jobs_kind_scope_token"),
         sa.Index("ix_jobs_due", "kind", "due_at", "id"),
         sa.Index("ix_jobs_created", "kind", "scope", "created_at", "id"),
+        sa.Index("ix_jobs_newest", "created_at", "id"),
         sa.Index("ix_jobs_state", "kind", "scope", "state", "created_at", "id"),
     )
     op.create_table(
