@@ -4,6 +4,7 @@ Two workers, one clock, steps in any order, stale words among them. The model is
 of the contract, not in those of the code: a job is waiting, held, or over.
 """
 
+import itertools
 import tempfile
 from pathlib import Path
 
@@ -94,7 +95,9 @@ class Real:
         self.database = Database(f"sqlite:///{Path(self.folder.name)}/jobs.sqlite")
         with self.database.write() as connection:
             table.create(connection)
-        self.jobs = Jobs(self.database, clock)
+        # Jobs that are due at one moment are taken by id: were it random, no run could be repeated.
+        numbers = itertools.count()
+        self.jobs = Jobs(self.database, clock, ids=lambda: f"{next(numbers):06}")
         self.say = self.jobs.say
         self.find = self.jobs.find
 

@@ -49,9 +49,15 @@ class Jobs:
     within a small part of a lease (NTP does).
     """
 
-    def __init__(self, database: Database, clock: Callable[[], datetime] = utcnow) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Callable[[], datetime] = utcnow,
+        ids: Callable[[], str] = new_id,
+    ) -> None:
         self._database = database
         self._clock = clock
+        self._ids = ids
 
     # ------------------------------------------------------------------ for who wants work done
 
@@ -81,7 +87,7 @@ class Jobs:
         # What a row gives back is what counts: tuples become lists, NaN null.
         payload = orjson.loads(orjson.dumps(payload))
         job = new_job(
-            new_id(),
+            self._ids(),
             self._clock(),
             kind=kind,
             scope=scope,
