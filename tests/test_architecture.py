@@ -17,6 +17,7 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 FLOOR = {
     "settings",
+    "logs",
     "store",
     "compute",
     "dicom",

@@ -142,7 +142,7 @@ def test_other_failures_end_it_and_tell_no_values(
     assert (job.message or "").startswith(message)
     assert "YAMADA" not in caplog.text
     # What was raised on purpose needs no traceback.
-    assert ("File " in caplog.text) is isinstance(error, KeyError)
+    assert (" in handler)" in caplog.text) is isinstance(error, KeyError)
 
 
 def test_result_that_json_cannot_hold_is_a_failure(run: Callable[[Handler], Job]) -> None:

@@ -12,6 +12,7 @@ from iryo.errors import LeaseLost, Unavailable
 from iryo.jobs import Job, JobContext, JobRunner, Jobs, JobState
 from iryo.jobs.model import Beat, Event
 from iryo.jobs.queue import _write
+from iryo.logs import describe
 from iryo.store.sql import Database
 from tests.jobs.conftest import Clock
 
@@ -94,9 +95,7 @@ def test_what_is_told_of_a_failure_holds_no_values(
 
 
 def test_an_error_that_was_never_raised_has_no_place() -> None:
-    from iryo.jobs.runner import _describe
-
-    assert _describe(ValueError("YAMADA")) == "unexpected ValueError"
+    assert describe(ValueError("YAMADA")) == "unexpected ValueError"
 
 
 def test_a_change_that_somebody_else_came_before_is_not_written(

@@ -100,15 +100,13 @@ def serve(
     ] = None,
 ) -> None:
     """Serve the AWS protocols over HTTP, and run jobs, until Ctrl-C."""
-    import logging
+    from iryo import logs
 
     shell = _shell(context)
     for name, value in (("host", host), ("port", port)):
         if value is not None:
             shell.flags[name] = value
-    logging.basicConfig(
-        level=shell.settings.log_level.upper(), format="%(asctime)s %(levelname)s %(message)s"
-    )
+    logs.set_up(logs.Form(shell.settings.log_level, shell.settings.log_format))
     from iryo.app import open_app
     from iryo.server import serve as serve_app
 

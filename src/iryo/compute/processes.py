@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any, Final, ParamSpec, TypeVar
 
+from iryo import logs
 from iryo.errors import WorkerDied
 
 __all__ = ["ProcessExecutor"]
@@ -33,13 +34,15 @@ _PATIENCE: Final = 10.0  # seconds for an idle worker to leave before it is kill
 # own path says so.
 _PROGRAM: Final = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[2]); "
-    "from iryo.compute.worker import serve; serve(int(sys.argv[1]))"
+    "from iryo.compute.worker import serve; serve(int(sys.argv[1]), sys.argv[3], sys.argv[4])"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class _Call:
     future: Future[Any]
+    about: dict[str, str]
+    """What the lines that it logs are to say of their surroundings."""
     function: Callable[..., Any]
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
@@ -55,9 +58,19 @@ class _Worker:
     def __init__(self) -> None:
         self.connection, theirs = multiprocessing.Pipe()
         self.busy = False
+        form = logs.current() or logs.Form("error")
         try:
             self._process = subprocess.Popen(  # noqa: S603 - ourselves
-                [sys.executable, "-P", "-c", _PROGRAM, str(theirs.fileno()), json.dumps(sys.path)],
+                [
+                    sys.executable,
+                    "-P",
+                    "-c",
+                    _PROGRAM,
+                    str(theirs.fileno()),
+                    json.dumps(sys.path),
+                    form.level,
+                    form.format,
+                ],
                 pass_fds=(theirs.fileno(),),
                 stdin=subprocess.DEVNULL,
                 # What a function prints must not get into the output of the program.
@@ -140,7 +153,7 @@ class ProcessExecutor(Executor):
         with self._lock:
             if self._closed:
                 raise RuntimeError("cannot run anything after shutdown")
-            self._calls.put(_Call(future, fn, args, kwargs))
+            self._calls.put(_Call(future, logs.fields(), fn, args, kwargs))
             if not self._idle.acquire(blocking=False) and len(self._threads) < self._most:
                 thread = threading.Thread(target=self._serve, name="iryo-worker", daemon=True)
                 self._threads.append(thread)
@@ -194,7 +207,9 @@ class ProcessExecutor(Executor):
     def _carry_out(self, call: _Call, worker: _Worker | None) -> _Worker | None:
         try:
             # Before a worker is touched: what cannot be pickled is the call's fault alone.
-            payload = pickle.dumps((call.function, call.args, call.kwargs), pickle.HIGHEST_PROTOCOL)
+            payload = pickle.dumps(
+                (call.about, call.function, call.args, call.kwargs), pickle.HIGHEST_PROTOCOL
+            )
             worker = worker or self._start()
             self._mark(worker, busy=True)
             answer = worker.call(payload)

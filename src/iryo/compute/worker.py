@@ -16,6 +16,8 @@ from multiprocessing.connection import Connection
 from queue import SimpleQueue
 from typing import Final
 
+from iryo import logs
+
 __all__ = ["serve"]
 
 _COLLECT_AFTER: Final = 100_000  # new containers
@@ -25,8 +27,12 @@ _M_MMAP_THRESHOLD: Final = -3
 _KEPT_BYTES: Final = 32 << 20  # the most that glibc takes
 
 
-def serve(descriptor: int) -> None:
-    """Work for the process at the other end of `descriptor`, an open socket."""
+def serve(descriptor: int, level: str, form: str) -> None:
+    """Work for the process at the other end of `descriptor`, an open socket.
+
+    What it logs goes to standard error, which is that of the process it works for.
+    """
+    logs.set_up(logs.Form(level, form))
     # Ctrl-C is for the program that gave the work; it says what ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # A worker makes many small objects at once and lets them all go; with the default threshold the
@@ -70,8 +76,10 @@ def _listen(connection: Connection, calls: "SimpleQueue[bytes]") -> None:
 def _answer(call: bytes) -> bytes:
     try:
         # Only the parent can write to this socket.
-        function, args, kwargs = pickle.loads(call)  # noqa: S301
-        return pickle.dumps((function(*args, **kwargs), None, ""), pickle.HIGHEST_PROTOCOL)
+        about, function, args, kwargs = pickle.loads(call)  # noqa: S301
+        with logs.bound(**about):
+            value = function(*args, **kwargs)
+        return pickle.dumps((value, None, ""), pickle.HIGHEST_PROTOCOL)
     except BaseException as error:  # noqa: BLE001 - whatever it is, the parent hears of it
         return _failure(error)
 

@@ -26,6 +26,7 @@ from iryo.jobs.model import (
     new_job,
     transition,
 )
+from iryo.jobs.observe import JobObserver, Unobserved
 from iryo.jobs.store import job_of, jobs, values_of
 from iryo.store.ids import new_id
 from iryo.store.sql import Database, Timestamp
@@ -54,10 +55,12 @@ class Jobs:
         database: Database,
         clock: Callable[[], datetime] = utcnow,
         ids: Callable[[], str] = new_id,
+        observer: JobObserver | None = None,
     ) -> None:
         self._database = database
         self._clock = clock
         self._ids = ids
+        self.observer: JobObserver = observer or Unobserved()
 
     # ------------------------------------------------------------------ for who wants work done
 
@@ -315,7 +318,10 @@ class Jobs:
             if row is None:
                 return None
             job = job_of(row)
-            return _write(connection, job, transition(job, Claim(worker, seconds), self._clock()))
+            after = _write(connection, job, transition(job, Claim(worker, seconds), self._clock()))
+        if job.state is JobState.IN_PROGRESS:
+            self.observer.taken_over(job)
+        return after
 
     def _change(self, connection: Connection, job_id: str, event: Event) -> Job:
         query = select(jobs).where(jobs.c.id == job_id).with_for_update()

@@ -5,10 +5,8 @@ import os
 import random
 import socket
 import threading
-import traceback
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, Final
 
 import orjson
@@ -25,7 +23,9 @@ from iryo.errors import (
 )
 from iryo.jobs.context import JobContext
 from iryo.jobs.model import Abort, Complete, Event, Fail, Job, Release, backoff_seconds
+from iryo.jobs.observe import RELEASED, RETRIED
 from iryo.jobs.queue import Jobs
+from iryo.logs import bound, describe, places
 from iryo.store.ids import new_id
 
 __all__ = ["Handler", "JobRunner"]
@@ -153,7 +153,7 @@ class JobRunner:
                 job = self.step()
             except Exception as error:  # noqa: BLE001 - a thread outlives any trouble
                 troubles += 1
-                _LOG.warning("cannot take up jobs: %s", _describe(error))
+                _LOG.warning("cannot take up jobs: %s", describe(error))
                 self._wait(backoff_seconds(troubles, self._rng.random()))
                 continue
             troubles = 0
@@ -166,8 +166,19 @@ class JobRunner:
             self._jobs, job, lease_seconds=self._lease_seconds, stopping=self._stopping
         )
         _LOG.info("job %s (%s): attempt %d", job.id, job.kind, job.attempts)
-        with context.beating():
-            return self._settle(job, self._call(context))
+        begun = self._jobs.observer.begin(job)
+        outcome = RELEASED
+        try:
+            with bound(job_id=job.id), context.beating():
+                event = self._call(context)
+                after = self._settle(job, event)
+            if after.state.ended:
+                outcome = after.state.lower()
+            elif isinstance(event, Fail):
+                outcome = RETRIED
+        finally:
+            self._jobs.observer.end(job, begun, outcome)
+        return after
 
     def _call(self, context: JobContext) -> Event:
         """Run the handler; what is to be said of the job afterwards."""
@@ -191,7 +202,7 @@ class JobRunner:
             return Release(job.fence, progress)
         if isinstance(error, Cancelled) and context.cancelled:
             return Abort(job.fence, progress)
-        message = _describe(error)
+        message = describe(error)
         away = isinstance(error, _AWAY) or (
             isinstance(error, DBAPIError) and error.connection_invalidated
         )
@@ -202,7 +213,7 @@ class JobRunner:
             retry_in = min(retry_in, _AWAY_SECONDS)
         # What was raised on purpose says what is wrong; of all else the place is wanted.
         expected = isinstance(error, IryoError)
-        where = "" if expected else "\n" + "".join(traceback.format_tb(error.__traceback__))
+        where = "" if expected else f" ({places(error.__traceback__)})"
         _LOG.warning("job %s (%s): %s%s", job.id, job.kind, message, where)
         return Fail(job.fence, message, retry_in, progress, _AWAY_ATTEMPTS if away else 0)
 
@@ -219,19 +230,5 @@ class JobRunner:
                 tries += 1
                 if tries == _SETTLE_TRIES:
                     raise
-                _LOG.warning("job %s: its end is not written: %s", job.id, _describe(error))
+                _LOG.warning("job %s: its end is not written: %s", job.id, describe(error))
                 self._wait(backoff_seconds(tries, self._rng.random()))
-
-
-def _describe(error: Exception) -> str:
-    """What may be told of a failure: no values, since they may be a patient's."""
-    if isinstance(error, IryoError):
-        return error.message  # written to be told: see iryo.errors
-    kind = type(error).__name__
-    if isinstance(error, OSError):
-        # Not the file: people name files after patients.
-        return f"{kind}: {os.strerror(error.errno)}" if error.errno else kind
-    frames = traceback.extract_tb(error.__traceback__)
-    if not frames:
-        return f"unexpected {kind}"
-    return f"unexpected {kind} in {Path(frames[-1].filename).name}, line {frames[-1].lineno}"

@@ -17,6 +17,7 @@ class Request:
         headers: names in lower case; values as latin-1 text; a repeated header joined with ``,``.
         body: the bytes after transfer decoding (``aws-chunked`` is not yet decoded).
         source: the address of the client, for the audit.
+        received: when its last byte came, by `time.perf_counter`; 0 where nobody noted it.
     """
 
     method: str
@@ -25,6 +26,7 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     source: str = ""
+    received: float = 0.0
 
 
 @dataclass(slots=True)

@@ -2,14 +2,15 @@
 
 import logging
 import os
-import traceback
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
+from iryo import logs
 from iryo.errors import IryoError
 from iryo.wire.aws.endpoints import Answer, Call, Endpoint
 from iryo.wire.aws.errors import AwsError, Failure, kind_of
+from iryo.wire.aws.observe import Exchange, Observer, Unobserved
 from iryo.wire.aws.service import INTERNAL, REST, Service, protocol_of, write_failure
 from iryo.wire.aws.table import ServiceTable
 from iryo.wire.http import Request, Response
@@ -36,6 +37,7 @@ class Gateway:
         clock: gives the time, aware.
         region: the only region that a signature may name; None takes any.
         max_body: bytes; a longer body is refused with 413.
+        observer: watches requests; None: nobody does.
 
     Raises:
         ValueError: a table names an operation that its model does not have, or the model asks for
@@ -51,6 +53,7 @@ class Gateway:
         clock: Callable[[], datetime],
         region: str | None = None,
         max_body: int = 64 * 1024 * 1024,
+        observer: Observer | None = None,
     ) -> None:
         self._services: dict[str, list[Service]] = {}
         for table in tables:
@@ -59,20 +62,35 @@ class Gateway:
         self._verifier = Verifier(secret_of, clock, region)
         self._caller = caller
         self._max_body = max_body
+        self._observer: Observer = observer or Unobserved()
 
     def handle(self, request: Request) -> Response:
-        """The response to `request`. Never raises; always has an x-amzn-RequestId."""
+        """The response to `request`. Never raises; always has an x-amzn-RequestId.
+
+        The id is in each line that is logged meanwhile, and in the audit. It is always ours: one
+        that a client could choose would be no evidence.
+        """
         request_id = _new_request_id()
+        exchange = Exchange(request, request_id)
+        bound = logs.bind(request_id=request_id)
+        begun = self._observer.begin(exchange)
         try:
-            status, headers, body = self._answer(request, request_id)
+            status, headers, body = self._answer(request, exchange)
         except Exception as error:  # noqa: BLE001 - the last line: nothing escapes to the server
             _log(error, request_id, "answering")
-            status, headers, body = write_failure(_unnamed(error, REST), REST)
+            failure = _named(exchange, _unnamed(error, REST))
+            status, headers, body = write_failure(failure, REST)
+        exchange.status = status
+        if isinstance(body, bytes):
+            exchange.sent = len(body)
+        self._observer.end(exchange, begun)
+        logs.unbind(bound)
         headers.append(("x-amzn-RequestId", request_id))
         headers.append(("x-amz-request-id", request_id))
         return Response(status, headers, body)
 
-    def _answer(self, request: Request, request_id: str) -> Answer:
+    def _answer(self, request: Request, exchange: Exchange) -> Answer:
+        request_id = exchange.request_id
         protocol = protocol_of(request)
         try:
             if len(request.body) > self._max_body:
@@ -90,11 +108,14 @@ class Gateway:
                 _LOG.warning(
                     "request %s from %s is refused: %s", request_id, request.source, error.code
                 )
-            return write_failure(_unnamed(error, protocol), protocol)
+            return write_failure(_named(exchange, _unnamed(error, protocol)), protocol)
+        exchange.service, exchange.operation = service.name, endpoint.name
+        exchange.key_id = authenticated.key_id
+        logs.note(operation=endpoint.name, key_id=authenticated.key_id)
 
         def fail(error: Exception) -> Failure:
             _log(error, request_id, endpoint.name)
-            return service.fail(error, endpoint.name, protocol)
+            return _named(exchange, service.fail(error, endpoint.name, protocol))
 
         try:
             value = endpoint.read(call)
@@ -139,6 +160,12 @@ def _unnamed(error: Exception, protocol: str) -> Failure:
     return Failure(kind.code, kind.status, INTERNAL if kind.secret else str(error))
 
 
+def _named(exchange: Exchange, failure: Failure) -> Failure:
+    """The failure, noted for who watches."""
+    exchange.failure = failure.code
+    return failure
+
+
 def _log(error: Exception, request_id: str, doing: str) -> None:
     """Logs what nobody but us can mend, with no word of the request.
 
@@ -148,10 +175,7 @@ def _log(error: Exception, request_id: str, doing: str) -> None:
     if not kind_of(error).secret or isinstance(error, AwsError):
         return
     told = error.message if isinstance(error, IryoError) else ""
-    frames = "; ".join(
-        f"{frame.filename}:{frame.lineno} in {frame.name}"
-        for frame in traceback.extract_tb(error.__traceback__)
-    )
+    frames = logs.places(error.__traceback__)
     _LOG.error("request %s, %s: %s %s (%s)", request_id, doing, type(error).__name__, told, frames)
 
 
