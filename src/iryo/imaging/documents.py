@@ -204,6 +204,7 @@ def columns(document: Document) -> dict[str, Any]:
     row["study_datetime"] = sortable_datetime(row["study_date"], row["study_time"])
     row["identity"] = document_identity(document)
     row["instance_count"] = len(instances_of(document))
+    row["modality_code"] = (row["modality"] or "")[:16]
     return row
 
 

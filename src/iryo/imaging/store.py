@@ -26,8 +26,11 @@ from iryo.store.sql import Json, Timestamp, metadata
 
 __all__ = [
     "IMPORT_KIND",
+    "care_cursors",
+    "damage",
     "datastores",
     "document_key",
+    "holds",
     "image_set_members",
     "image_set_terms",
     "image_set_versions",
@@ -35,6 +38,8 @@ __all__ = [
     "instances",
     "pack_key",
     "resource_tags",
+    "retention_rules",
+    "retired",
     "staged_files",
 ]
 
@@ -65,7 +70,9 @@ resource_tags = Table(
     Column("value", String(256), nullable=False),
 )
 
-# One row per stored instance; the row never changes. `frames` holds, for each frame, two unsigned
+# One row per stored instance; only where it lies changes. Its bytes stand in the pack one after the
+# other: frames (each with its residue), header, document; `stored_size` of them, up to the end of
+# the document. `frames` holds, for each frame, two unsigned
 # 64-bit little-endian integers: offset and length of its bytes in the pack.
 instances = Table(
     "imaging_instances",
@@ -89,6 +96,10 @@ instances = Table(
     Column("stored_size", BigInteger, nullable=False),
     Column("warnings", Json),
     Column("created_at", Timestamp, nullable=False),
+    # XXH3-128 of the instance's `stored_size` bytes in the pack; null in rows of before 0.2.
+    Column("stored_hash", LargeBinary(16)),
+    # Since when it is in quarantine: its bytes are not what was stored, and nobody gets them.
+    Column("damaged_at", Timestamp),
     Index("ix_imaging_instances_sop", "datastore_id", "sop_instance_uid"),
     Index("ix_imaging_instances_pack", "pack"),
 )
@@ -127,6 +138,22 @@ image_sets = Table(
     Column("study_time", Text),
     # Date and time of the study as one text that sorts, empty when there is none.
     Column("study_datetime", String(32), nullable=False),
+    # What its latest version holds, in frames and bytes, for the storage report.
+    Column("frame_count", BigInteger, nullable=False, server_default=text("0")),
+    Column("source_bytes", BigInteger, nullable=False, server_default=text("0")),
+    Column("stored_bytes", BigInteger, nullable=False, server_default=text("0")),
+    Column("modality_code", String(16), nullable=False, server_default=text("''")),
+    Index(
+        "ix_imaging_sets_storage",
+        "datastore_id",
+        "state",
+        "modality_code",
+        "instance_count",
+        "frame_count",
+        "source_bytes",
+        "stored_bytes",
+        "version",
+    ),
     Index("ix_imaging_sets_updated", "datastore_id", "updated_at", "id"),
     Index("ix_imaging_sets_created", "datastore_id", "created_at", "id"),
     Index("ix_imaging_sets_study_datetime", "datastore_id", "study_datetime", "id"),
@@ -200,8 +227,85 @@ staged_files = Table(
     Column("identity", String(64)),
     Column("image_set_id", String(32)),
     Column("record", Json, nullable=False),
+    Column("pack", String(255)),
     Index("ix_imaging_staged_file", "job_id", "input_file"),
+    Index("ix_imaging_staged_pack", "pack"),
     Index("ix_imaging_staged_series", "job_id", "outcome", "study_uid", "series_uid", "sequence"),
+)
+
+# What verify found to be not as it was stored. The id follows from what and where, so that damage
+# that is found again is one row. Open while `cleared_at` is null.
+damage = Table(
+    "imaging_damage",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("datastore_id", String(32), nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("image_set_id", String(32)),
+    Column("version", Integer),
+    Column("series_uid", Text),
+    Column("instance_key", String(26)),
+    Column("sop_instance_uid", Text),
+    Column("frame", Integer),
+    Column("object_key", String(255)),
+    Column("found", Text, nullable=False),
+    Column("expected", Text, nullable=False),
+    Column("job_id", String(32)),
+    Column("found_at", Timestamp, nullable=False),
+    Column("cleared_at", Timestamp),
+    Column("cleared_by", String(256)),
+    Index("ix_imaging_damage_open", "datastore_id", "cleared_at", "found_at"),
+    Index("ix_imaging_damage_instance", "instance_key"),
+)
+
+# How far a job of care has come; gone when it has ended.
+care_cursors = Table(
+    "imaging_care_cursors",
+    metadata,
+    Column("job_id", String(32), primary_key=True),
+    Column("phase", String(32), nullable=False),
+    Column("after", Json),
+    Column("counts", Json, nullable=False),
+)
+
+# Objects that no row names any more, and that wait for their deletion; `deleting`: it is decided.
+retired = Table(
+    "imaging_retired",
+    metadata,
+    Column("object_key", String(255), primary_key=True),
+    Column("datastore_id", String(32), nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("reason", String(16), nullable=False),
+    Column("retired_at", Timestamp, nullable=False),
+    Column("deleting", Boolean, nullable=False),
+    Index("ix_imaging_retired_at", "retired_at"),
+)
+
+# Legal holds: what they cover is not deleted by any door until they are released.
+holds = Table(
+    "imaging_holds",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("datastore_id", String(32), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("value", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("placed_by", String(256), nullable=False),
+    Column("placed_at", Timestamp, nullable=False),
+    Column("released_by", String(256)),
+    Column("released_at", Timestamp),
+    Index("ix_imaging_holds_open", "datastore_id", "released_at"),
+)
+
+# How long image sets of a data store are kept at least, counted from their making.
+retention_rules = Table(
+    "imaging_retention",
+    metadata,
+    Column("datastore_id", String(32), primary_key=True),
+    Column("keep_days", Integer, nullable=False),
+    Column("then_delete", Boolean, nullable=False),
+    Column("set_by", String(256), nullable=False),
+    Column("set_at", Timestamp, nullable=False),
 )
 
 

@@ -256,6 +256,7 @@ def _note(
             "identity": result.identity,
             "image_set_id": result.image_set_id,
             "record": result.record,
+            "pack": result.record.get("pack"),
         }
         for result in results
     ]

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import orjson
 from sqlalchemy import exists, select
+from xxhash import xxh3_128
 
 from iryo import dicom
 from iryo.errors import InvalidDicom, IryoError
@@ -91,6 +92,8 @@ class _Pack:
     parsed: list[_Parsed]
     lossless: str
     offset: int = 0
+    sum: xxh3_128 = field(default_factory=xxh3_128)
+    """Of the bytes of the instance that is being written."""
     results: list[FileResult] = field(default_factory=list)
 
     def stream(self) -> Iterator[bytes]:
@@ -106,6 +109,7 @@ class _Pack:
     def _put(self, data: bytes) -> tuple[int, int]:
         place = (self.offset, len(data))
         self.offset += len(data)
+        self.sum.update(data)
         return place
 
     def _instance(self, parsed: _Parsed) -> Iterator[bytes]:
@@ -117,6 +121,7 @@ class _Pack:
         faults = list(parsed.faults)
         stored_syntax: str | None = None
         begin = self.offset
+        self.sum = xxh3_128()
         pixels = dicom.describe_pixels(instance)
         if pixels is not None:
             for index, frame in enumerate(dicom.store_frames(instance, pixels, self.lossless)):
@@ -163,6 +168,7 @@ class _Pack:
                     "frames": b64encode(bytes(table)).decode(),
                     "source_size": parsed.file.size,
                     "stored_size": self.offset - begin,
+                    "stored_hash": self.sum.hexdigest(),
                     "warnings": warnings,
                 },
             )
@@ -267,6 +273,8 @@ def _stored_already(
         .where(
             instances.c.datastore_id == datastore_id,
             instances.c.sop_instance_uid.in_([item.sop_instance_uid for item in parsed]),
+            # What is in quarantine is stored anew: that heals it.
+            instances.c.damaged_at.is_(None),
             image_set_members.c.last_version.is_(None),
             image_sets.c.state != SetState.DELETED,
             has_primary,

@@ -7,7 +7,7 @@ believed for a few seconds, so that a deletion in another process is seen soon.
 import struct
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from threading import Lock
 from typing import Final, TypeVar
@@ -70,6 +70,20 @@ class Places:
         """An instance that a version of the image set holds."""
         with self._lock:
             _keep(self._known, (datastore_id, image_set_id, instance_key), instance)
+
+    def forget_instances(
+        self, datastore_id: str, image_set_id: str, instance_keys: Iterable[str]
+    ) -> None:
+        """These lie elsewhere now, or are in quarantine: ask before they are read again."""
+        with self._lock:
+            for key in instance_keys:
+                self._known.pop((datastore_id, image_set_id, key), None)
+
+    def clear(self) -> None:
+        """Stored instances have been damaged, healed or moved: ask of all of them again."""
+        with self._lock:
+            self._known.clear()
+            self._readable.clear()
 
     def forget(self, image_set_id: str) -> None:
         """This image set has changed in this process: ask before it is read again."""

@@ -6,21 +6,22 @@ are done; a crash before leaves nothing to be seen, a crash after leaves nothing
 
 import time
 import zlib
-from base64 import b64decode
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, select, update
 from sqlalchemy.exc import IntegrityError
 
 from iryo.errors import Unavailable
 from iryo.imaging import documents
 from iryo.imaging.documents import InstanceDocument
 from iryo.imaging.model import ImageSet, SetState, WorkflowStatus
+from iryo.imaging.service.care.heal import heal, in_quarantine
 from iryo.imaging.service.locks import settled
 from iryo.imaging.service.room import Room
+from iryo.imaging.service.rows import insert_instances
 from iryo.imaging.service.sets import (
     add_version,
     create_set,
@@ -80,9 +81,10 @@ def publish(room: Room, context: JobContext, series: tuple[str, str]) -> None:
         if first is not item:
             repeated.append((item, first))
     _settle_repeats(room, context, repeated)
+    healed = _heal(room, context, series, chosen)
     groups: dict[str, list[_Staged]] = {}
     for item in chosen.values():
-        if item.outcome == "staged":
+        if item.outcome == "staged" and item.sop_instance_uid not in healed:
             groups.setdefault(item.identity, []).append(item)
     for identity, group in groups.items():
         _publish_group(room, context, series, identity, group)
@@ -136,6 +138,35 @@ def _settle_repeats(
                 .where(staged_files.c.job_id == job_id, staged_files.c.sequence == item.sequence)
                 .values(values)
             )
+
+
+def _heal(
+    room: Room, context: JobContext, series: tuple[str, str], chosen: Mapping[str, _Staged]
+) -> set[str]:
+    """What heals instances in quarantine; SOP Instance UIDs that are done with thereby."""
+    records = {sop: item.record for sop, item in chosen.items() if item.outcome == "staged"}
+    with room.database.read() as connection:
+        if not in_quarantine(connection, context.job.scope, list(records)):
+            return set()
+    with room.database.write() as connection:
+        context.hold(connection)
+        done = heal(
+            connection,
+            context.job.scope,
+            series,
+            records,
+            now=room.clock(),
+            by=f"import {context.job.id}",
+        )
+        for image_set_id in set(done.values()):
+            group = [chosen[sop] for sop, held_by in done.items() if held_by == image_set_id]
+            _mark(connection, context.job.id, group, image_set_id)
+    room.places.clear()
+    return set(done)
+
+
+def _records(group: list[_Staged]) -> Iterator[tuple[str, dict[str, Any]]]:
+    return ((item.sop_instance_uid, item.record) for item in group)
 
 
 def _publish_group(
@@ -233,7 +264,7 @@ def _create(
     try:
         with room.database.write() as connection:
             context.hold(connection)
-            _insert_instances(connection, room, datastore_id, group)
+            insert_instances(connection, datastore_id, _records(group), room.clock())
             create_set(
                 connection,
                 document=document,
@@ -279,7 +310,7 @@ def _extend(
     try:
         with room.database.write() as connection:
             context.hold(connection)
-            _insert_instances(connection, room, target.datastore_id, group)
+            insert_instances(connection, target.datastore_id, _records(group), room.clock())
             if not add_version(
                 connection,
                 target,
@@ -314,40 +345,6 @@ def _held_already(
         for item in group
         if digests.get(present.get(item.sop_instance_uid, "")) == item.record["digest"]
     }
-
-
-def _insert_instances(
-    connection: Connection, room: Room, datastore_id: str, group: list[_Staged]
-) -> None:
-    now = room.clock()
-    rows = []
-    for item in group:
-        record = item.record
-        frames = b64decode(record["frames"])
-        rows.append(
-            {
-                "key": record["key"],
-                "datastore_id": datastore_id,
-                "sop_instance_uid": item.sop_instance_uid,
-                "sop_class_uid": record["sop_class_uid"],
-                "source_syntax": record["source_syntax"],
-                "stored_syntax": record["stored_syntax"],
-                "digest": bytes.fromhex(record["digest"]),
-                "pack": record["pack"],
-                "header_offset": record["header"][0],
-                "header_length": record["header"][1],
-                "document_offset": record["document"][0],
-                "document_length": record["document"][1],
-                "residues": record["residues"],
-                "frames": frames,
-                "frame_count": len(frames) // 16,
-                "source_size": record["source_size"],
-                "stored_size": record["stored_size"],
-                "warnings": record["warnings"] or None,
-                "created_at": now,
-            }
-        )
-    connection.execute(insert(instances), rows)
 
 
 def _mark(

@@ -1,16 +1,22 @@
 """Reading image sets: properties, versions, metadata, frames."""
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
-from iryo.errors import NotFound
+from iryo.errors import Damaged, NotFound
 from iryo.imaging.model import FramePlace, ImageSet, SetState, Version, parse_frame_id
 from iryo.imaging.service.datastores import require_active
 from iryo.imaging.service.places import KnownInstance
 from iryo.imaging.service.room import Room
 from iryo.imaging.service.sets import find_set, find_version, require_set, to_version
-from iryo.imaging.store import image_set_members, image_set_versions, image_sets, instances
+from iryo.imaging.store import (
+    damage,
+    image_set_members,
+    image_set_versions,
+    image_sets,
+    instances,
+)
 
-__all__ = ["frame", "image_set", "locate_frame", "metadata", "versions"]
+__all__ = ["frame", "image_set", "locate_frame", "metadata", "quarantined", "versions"]
 
 
 def image_set(
@@ -91,6 +97,8 @@ def locate_frame(room: Room, datastore_id: str, image_set_id: str, frame_id: str
         with room.database.read() as connection:
             require_active(connection, datastore_id)
             require_set(connection, datastore_id, image_set_id)
+            damaged = _ever_damaged(connection, datastore_id, image_set_id)
+        places.forget_instances(datastore_id, image_set_id, damaged)
         places.believe(datastore_id, image_set_id)
     known = places.find(datastore_id, image_set_id, instance_key)
     if known is None:
@@ -102,11 +110,34 @@ def locate_frame(room: Room, datastore_id: str, image_set_id: str, frame_id: str
     return place
 
 
+def _ever_damaged(connection: Connection, datastore_id: str, image_set_id: str) -> list[str]:
+    """Keys of the image set's instances that were found damaged, healed ones too.
+
+    What is remembered of them may be older than quarantine and healing.
+    """
+    any_at_all = select(damage.c.id).where(damage.c.datastore_id == datastore_id).limit(1)
+    if connection.execute(any_at_all).first() is None:
+        return []
+    table = image_set_members
+    query = (
+        select(damage.c.instance_key)
+        .join(table, table.c.instance_key == damage.c.instance_key)
+        .where(damage.c.datastore_id == datastore_id, table.c.image_set_id == image_set_id)
+    )
+    return list(connection.execute(query).scalars())
+
+
 def _known_instance(
     room: Room, datastore_id: str, image_set_id: str, instance_key: str
 ) -> KnownInstance:
     query = (
-        select(instances.c.pack, instances.c.stored_syntax, instances.c.frames)
+        select(
+            instances.c.pack,
+            instances.c.stored_syntax,
+            instances.c.frames,
+            instances.c.damaged_at,
+            instances.c.sop_instance_uid,
+        )
         .join(image_set_members, image_set_members.c.instance_key == instances.c.key)
         .where(
             instances.c.key == instance_key,
@@ -119,6 +150,8 @@ def _known_instance(
         row = connection.execute(query).one_or_none()
     if row is None:
         raise NotFound(f"no such frame in image set {image_set_id}")
+    if row.damaged_at is not None:
+        raise quarantined(row.sop_instance_uid)
     return KnownInstance(row.pack, row.stored_syntax or "", bytes(row.frames))
 
 
@@ -130,4 +163,22 @@ def frame(room: Room, datastore_id: str, image_set_id: str, frame_id: str) -> tu
         Damaged: the pack does not hold what it should.
     """
     place = locate_frame(room, datastore_id, image_set_id, frame_id)
-    return room.objects.get_range(place.pack, place.offset, place.length), place.transfer_syntax
+    try:
+        return room.objects.get_range(place.pack, place.offset, place.length), place.transfer_syntax
+    except NotFound:
+        # A compactor has moved it since we looked; if not, it is gone.
+        key, _ = parse_frame_id(frame_id)
+        room.places.forget_instances(datastore_id, image_set_id, [key])
+        place = locate_frame(room, datastore_id, image_set_id, frame_id)
+    try:
+        return room.objects.get_range(place.pack, place.offset, place.length), place.transfer_syntax
+    except NotFound:
+        raise Damaged(f"the pack of frame {frame_id} is missing: {place.pack}") from None
+
+
+def quarantined(sop_instance_uid: str) -> Damaged:
+    """What is said instead of bytes that are not what was stored."""
+    return Damaged(
+        f"stored instance {sop_instance_uid} was found damaged and is in quarantine; "
+        "importing its original file again heals it"
+    )

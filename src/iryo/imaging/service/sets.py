@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from iryo.errors import NotFound
 from iryo.imaging import documents
@@ -18,6 +18,7 @@ from iryo.imaging.store import (
     image_set_terms,
     image_set_versions,
     image_sets,
+    instances,
 )
 from iryo.jobs.events import emit
 from iryo.store.ids import new_id
@@ -142,6 +143,7 @@ def create_set(
         connection, image_set_id, 1, status, key, now, is_primary=is_primary, forced=forced
     )
     _change_members(connection, image_set_id, 1, {}, held)
+    _write_totals(connection, image_set_id)
     _write_terms(connection, datastore_id, image_set_id, row)
     _tell(connection, "ImageSetCreated", document, 1, is_primary=is_primary)
 
@@ -191,6 +193,7 @@ def add_version(  # noqa: PLR0913 - what a version is
         connection, current.id, number, status, key, now, is_primary=primary, forced=forced
     )
     _change_members(connection, current.id, number, members(connection, current.id), held)
+    _write_totals(connection, current.id)
     connection.execute(delete(image_set_terms).where(image_set_terms.c.image_set_id == current.id))
     _write_terms(connection, current.datastore_id, current.id, row)
     _tell(connection, "ImageSetUpdated", document, number, is_primary=primary)
@@ -299,6 +302,22 @@ def _change_members(
     ]
     if new:
         connection.execute(insert(table), new)
+
+
+def _write_totals(connection: Connection, image_set_id: str) -> None:
+    """Frames and bytes that the latest version holds, for the storage report."""
+    table = image_set_members
+    row = connection.execute(
+        select(
+            func.coalesce(func.sum(instances.c.frame_count), 0).label("frame_count"),
+            func.coalesce(func.sum(instances.c.source_size), 0).label("source_bytes"),
+            func.coalesce(func.sum(instances.c.stored_size), 0).label("stored_bytes"),
+        )
+        .join(table, table.c.instance_key == instances.c.key)
+        .where(table.c.image_set_id == image_set_id, table.c.last_version.is_(None))
+    ).one()
+    totals = {name: int(value) for name, value in row._mapping.items()}  # noqa: SLF001
+    connection.execute(update(image_sets).where(image_sets.c.id == image_set_id).values(totals))
 
 
 def _write_terms(

@@ -1,0 +1,1 @@
+"""Care of what is stored: verify, damage, compaction, holds, retention, the storage report."""
