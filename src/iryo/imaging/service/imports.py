@@ -31,6 +31,9 @@ __all__ = ["get", "list_page", "output_folder", "resume", "run_import", "start"]
 
 _BATCH_FILES: Final = 32
 _BATCH_BYTES: Final = 48 << 20
+# How often in a row its process may be lost with nothing noted. What could kill a process is done
+# in workers, so it hardly is the import's fault; yet one that does must not do so for ever.
+_ATTEMPTS: Final = 20
 _LOOK_AHEAD: Final = 64  # files looked up at once; the first batch must not wait for a long list
 
 
@@ -63,6 +66,7 @@ def start(room: Room, datastore_id: str, order: ImportOrder, *, token: str | Non
                 "anywhere": room.import_roots is None,
             },
             token=token,
+            max_attempts=_ATTEMPTS,
         )
     room.wake()
     return job
