@@ -169,10 +169,14 @@ class Trial:
                 clientToken=token,
             )["jobId"]
         )
+        self.remember(folder)
+        return job
+
+    def remember(self, folder: Path) -> None:
+        """What must be there from now on."""
         for path in sorted(folder.iterdir()):
             read = dicom.read(path.read_bytes())
             self.sent[str(read.text(0x00080018))] = pixels_of(read)
-        return job
 
     def wait(self, job: str, *, client: Any = None) -> dict[str, Any]:
         """The job's summary, when it is completed."""

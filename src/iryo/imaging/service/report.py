@@ -79,13 +79,17 @@ class _whole:  # noqa: N801 - reads as a function, in `with` only
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
-        self.stream.flush()
-        os.fsync(self.stream.fileno())
-        self.stream.close()
-        if kind is None:
-            self._part.replace(self._path)
-        else:
-            self._part.unlink(missing_ok=True)
+        whole = False
+        try:
+            with self.stream:
+                self.stream.flush()
+                os.fsync(self.stream.fileno())
+            whole = kind is None
+        finally:
+            if whole:
+                self._part.replace(self._path)
+            else:
+                self._part.unlink(missing_ok=True)
 
 
 def _rows(room: Room, job_id: str) -> Iterator[Any]:
