@@ -174,8 +174,9 @@ def test_no_mutable_module_globals() -> None:
 
 
 def test_one_colour_of_function() -> None:
-    """`async` lives at the HTTP edge and in the workflow runner; services are plain functions."""
+    """`async` lives at the edges and in the workflow runner; services are plain functions."""
     asynchronous = {
+        "src/iryo/compute/dask.py",  # where it speaks with Dask's own event loop
         "src/iryo/server/__init__.py",
         "src/iryo/server/connection.py",
         "src/iryo/server/endpoint.py",

@@ -6,10 +6,12 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import BrokenExecutor, Executor, Future
 from functools import partial
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Final, Self, TypeVar
+from urllib.parse import urlsplit
 
+from iryo.compute.dask import SCHEMES, DaskExecutor
 from iryo.compute.inline import InlineExecutor
 from iryo.compute.outcome import Outcome
 from iryo.compute.processes import ProcessExecutor
@@ -21,6 +23,8 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 _MOST_WORKERS: Final = 1024
+_AHEAD: Final = 2  # items for each worker: one that is at work, one that waits for it
+_LOOK_SECONDS: Final = 1.0
 
 
 class Compute:
@@ -29,17 +33,30 @@ class Compute:
     Args:
         executor: runs one function on one item. Its futures raise WorkerDied when the process that
             did so is gone, and BrokenExecutor when it can run nothing any more.
-        workers: how many items it runs at once.
-        window: how many items are drawn ahead unless `map_unordered` is told otherwise.
+        workers: how many items it runs at once, where that never changes; else who knows.
     """
 
-    def __init__(self, executor: Executor, *, workers: int, window: int) -> None:
-        self.workers = workers
+    def __init__(self, executor: Executor, *, workers: int | Callable[[], int]) -> None:
         self._executor = executor
-        self._window = window
+        self._workers = workers
+
+    @property
+    def workers(self) -> int:
+        """How many items are run at once now; 0 while a cluster has no worker, or is not known."""
+        return self._workers if isinstance(self._workers, int) else self._workers()
+
+    def _window(self) -> int:
+        """How many items are drawn ahead, unless `map_unordered` is told otherwise."""
+        # Without workers there is still something that waits: some clusters grow with demand.
+        return 1 if isinstance(self._executor, InlineExecutor) else _AHEAD * max(self.workers, 1)
 
     def map_unordered(
-        self, function: Callable[[T], R], items: Iterable[T], *, window: int | None = None
+        self,
+        function: Callable[[T], R],
+        items: Iterable[T],
+        *,
+        window: int | None = None,
+        check: Callable[[], object] | None = None,
     ) -> Generator[Outcome[T, R], None, None]:
         """Apply `function` to each item and give the outcomes as they come.
 
@@ -48,6 +65,9 @@ class Compute:
         here. When a worker dies, its item runs once more, with no other item of this call beside
         it; if the worker dies again, the item's error is WorkerDied, and the others go on.
         Closing the generator cancels what has not begun; what runs goes on to its end, unheard.
+
+        While an outcome is waited for, `check` is called about once a second; what it raises comes
+        out of here.
 
         `function` is sent to the workers by name: a function of a module, perhaps in a `partial`.
         It keeps what is dear to open (a database) with `functools.cache`, once in each worker. An
@@ -58,10 +78,10 @@ class Compute:
             Unavailable: workers cannot be started.
         """
         _check_function(function)
-        limit = self._window if window is None else window
-        if limit < 1:
-            raise ValueError(f"found a window of {limit}, expected at least 1")
-        return _run(self._executor, function, items, limit)
+        if window is not None and window < 1:
+            raise ValueError(f"found a window of {window}, expected at least 1")
+        limit = self._window if window is None else lambda: window
+        return _run(self._executor, function, items, limit, check or self._window)
 
     def close(self) -> None:
         """End the workers; what still runs is given up."""
@@ -83,14 +103,16 @@ def open_compute(spec: str) -> Compute:
     """Open what `spec` names; no process starts before there is work.
 
     ``inline`` is the calling thread, ``processes`` one process for each core that this process may
-    use, ``processes:3`` three of them.
+    use, ``processes:3`` three of them, ``dask://host:port`` the workers of a Dask cluster, and
+    ``dask+tls://host:port`` those of one that is reached by TLS.
 
     Raises:
         InvalidInput: another `spec`.
+        Unavailable: the extra that it needs is not installed.
     """
     name, colon, count = spec.partition(":")
     if spec == "inline":
-        return Compute(InlineExecutor(), workers=1, window=1)
+        return Compute(InlineExecutor(), workers=1)
     if name == "processes":
         workers = _cores()
         if colon:
@@ -101,14 +123,37 @@ def open_compute(spec: str) -> Compute:
                     where="compute",
                 )
             workers = int(count)
-        return Compute(ProcessExecutor(workers), workers=workers, window=2 * workers)
+        return Compute(ProcessExecutor(workers), workers=workers)
+    if name in SCHEMES:
+        cluster = DaskExecutor(_scheduler(spec))
+        return Compute(cluster, workers=cluster.workers)
     raise InvalidInput(
-        f"found {spec!r}, expected inline, processes or processes:N", where="compute"
+        f"found {spec!r}, expected inline, processes, processes:N or dask://host:port",
+        where="compute",
     )
 
 
+def _scheduler(spec: str) -> str:
+    """The address of a Dask scheduler, as Dask writes it."""
+    try:
+        parts = urlsplit(spec)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host, port = None, None
+    if not (host and port) or parts.netloc.rpartition(":")[0] not in (host, f"[{host}]"):
+        raise InvalidInput(
+            f"found {spec!r}, expected host and port of a scheduler, as in dask://host:8786",
+            where="compute",
+        )
+    return f"{SCHEMES[parts.scheme]}://{parts.netloc}"
+
+
 def _run(
-    executor: Executor, function: Callable[[T], R], items: Iterable[T], window: int
+    executor: Executor,
+    function: Callable[[T], R],
+    items: Iterable[T],
+    window: Callable[[], int],
+    check: Callable[[], object],
 ) -> Generator[Outcome[T, R], None, None]:
     source = iter(items)
     flying: dict[Future[R], T] = {}
@@ -124,7 +169,7 @@ def _run(
     try:
         while True:
             # While there are suspects nothing new starts: they run when all else has landed.
-            while not (drained or suspects) and len(flying) < window:
+            while not (drained or suspects) and len(flying) < window():
                 try:
                     item = next(source)
                 except StopIteration:
@@ -136,7 +181,7 @@ def _run(
                 if not suspects:
                     return
                 start(suspects.popleft())
-            future = landed.get()
+            future = _next(landed, check)
             item = flying.pop(future)
             error = future.exception()
             if isinstance(error, BrokenExecutor):
@@ -152,6 +197,15 @@ def _run(
     finally:
         for future in flying:
             future.cancel()
+
+
+def _next(landed: "SimpleQueue[Future[R]]", check: Callable[[], object]) -> Future[R]:
+    """Wait for a call to end, and look up from that about once a second."""
+    while True:
+        try:
+            return landed.get(timeout=_LOOK_SECONDS)
+        except Empty:
+            check()
 
 
 def _check_function(function: object) -> None:

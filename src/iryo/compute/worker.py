@@ -4,8 +4,10 @@ Messages are pickles over a socket pair that no other process holds. The worker 
 ready with an empty message and is told to stop with one.
 """
 
+import copyreg
 import ctypes
 import gc
+import io
 import os
 import pickle
 import signal
@@ -18,7 +20,7 @@ from typing import Final
 
 from iryo import logs
 
-__all__ = ["serve"]
+__all__ = ["answer", "make_ready", "serve"]
 
 _COLLECT_AFTER: Final = 100_000  # new containers
 # From malloc.h of glibc, see the manual page of mallopt.
@@ -35,18 +37,25 @@ def serve(descriptor: int, level: str, form: str) -> None:
     logs.set_up(logs.Form(level, form))
     # Ctrl-C is for the program that gave the work; it says what ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # A worker makes many small objects at once and lets them all go; with the default threshold the
-    # collector would take up to half the time of parsing a large header, and find nothing.
-    gc.set_threshold(_COLLECT_AFTER)
-    _keep_memory()
+    make_ready()
     os.set_inheritable(descriptor, False)  # noqa: FBT003 - it takes no keywords
     connection = Connection(descriptor)
     calls: SimpleQueue[bytes] = SimpleQueue()
     threading.Thread(target=_listen, args=(connection, calls), daemon=True).start()
     connection.send_bytes(b"")
     while call := calls.get():
-        connection.send_bytes(_answer(call))
+        connection.send_bytes(answer(call))
         del call
+
+
+def make_ready() -> None:
+    """Set this process up for work that makes much and lets it go.
+
+    A worker makes many small objects at once and lets them all go; with the default threshold the
+    collector would take up to half the time of parsing a large header, and find nothing.
+    """
+    gc.set_threshold(_COLLECT_AFTER)
+    _keep_memory()
 
 
 def _keep_memory() -> None:
@@ -73,7 +82,8 @@ def _listen(connection: Connection, calls: "SimpleQueue[bytes]") -> None:
         os._exit(1)
 
 
-def _answer(call: bytes) -> bytes:
+def answer(call: bytes) -> bytes:
+    """Do a pickled call; the pickled (value, error, text of the error), whatever it raises."""
     try:
         # Only the parent can write to this socket.
         about, function, args, kwargs = pickle.loads(call)  # noqa: S301
@@ -84,10 +94,27 @@ def _answer(call: bytes) -> bytes:
         return _failure(error)
 
 
+def _pickled(failure: tuple[None, BaseException, str]) -> bytes:
+    """A pickle of an exception as it is made here, whatever else lives in this process.
+
+    Dask sees to it that all exceptions are pickled with their tracebacks, but those that keep
+    something beside their arguments (the code of SystemExit) then come without it.
+    """
+    stream = io.BytesIO()
+    pickler = pickle.Pickler(stream, pickle.HIGHEST_PROTOCOL)
+    pickler.dispatch_table = {
+        kind: how
+        for kind, how in copyreg.dispatch_table.items()
+        if not issubclass(kind, BaseException)
+    }
+    pickler.dump(failure)
+    return stream.getvalue()
+
+
 def _failure(error: BaseException) -> bytes:
     text = "".join(traceback.format_exception(error))
     try:
-        answer = pickle.dumps((None, error, text))
+        answer = _pickled((None, error, text))
         pickle.loads(answer)  # noqa: S301 - our own; some errors fail only here
     except Exception:  # noqa: BLE001
         kind = type(error)
