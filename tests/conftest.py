@@ -9,6 +9,7 @@ import pytest
 
 from iryo.store import Database, Objects, open_objects
 from tests.grown.postgres import Postgres, find_programs
+from tests.grown.s3 import S3Server
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared" / "data"
@@ -59,6 +60,13 @@ def postgres() -> Iterator[Postgres]:
             pytest.fail("no PostgreSQL: `scripts/bootstrap-debian` installs what tests need")
         pytest.skip("needs PostgreSQL: apt-get install postgresql")
     with Postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3Server]:
+    """An S3 server of this test process's own; take a new `bucket` of it."""
+    with S3Server() as server:
         yield server
 
 
