@@ -22,7 +22,7 @@ from weakref import WeakSet
 
 from iryo import __version__, logs
 from iryo.compute.worker import answer, make_ready
-from iryo.errors import Conflict, Unavailable, WorkerDied
+from iryo.errors import Conflict, IryoError, Unavailable, WorkerDied
 
 __all__ = ["SCHEMES", "DaskExecutor", "carry_out"]
 
@@ -31,7 +31,6 @@ R = TypeVar("R")
 
 SCHEMES: Final = {"dask": "tcp", "dask+tls": "tls"}
 _LOG: Final = logging.getLogger(__name__)
-_CONNECT_SECONDS: Final = 10.0
 _LOOK_SECONDS: Final = 1.0  # how old the number of workers may be
 
 
@@ -46,15 +45,17 @@ class DaskExecutor(Executor):
     Args:
         address: of the scheduler: tcp://host:port, or tls://host:port, for which Dask's own
             configuration names the certificates.
+        patience: seconds to wait for an answer of a scheduler that is not there.
 
     Raises:
         Unavailable: the extra `dask` is not installed.
     """
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, *, patience: float = 10) -> None:
         if importlib.util.find_spec("distributed") is None:
             raise Unavailable("compute on Dask needs the extra dask: pip install 'iryo[dask]'")
         self._address = address
+        self._patience = patience
         self._lock = threading.Lock()
         self._client: Any = None
         self._closed = False
@@ -96,13 +97,19 @@ class DaskExecutor(Executor):
         """How many calls the cluster can run at once now: the threads of its workers.
 
         0 where nothing is known, since nothing was sent yet or the scheduler is away.
+
+        Raises:
+            Conflict: a worker has come that runs another iryo or Python.
         """
         with self._lock:
-            if self._client is None or time.monotonic() - self._looked < _LOOK_SECONDS:
-                return self._workers or 0
-            self._looked = time.monotonic()
-            with suppress(OSError):
-                self._look(self._client)
+            late = time.monotonic() - self._looked > _LOOK_SECONDS
+            if late and self._client is not None and self._client.status == "running":
+                try:
+                    self._look(self._client)
+                except IryoError:
+                    raise
+                except Exception as error:  # noqa: BLE001 - it goes away in this very moment
+                    _LOG.debug("the Dask cluster is not counted: %s", type(error).__name__)
             return self._workers or 0
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002
@@ -123,11 +130,10 @@ class DaskExecutor(Executor):
             client = self._connect()
             try:
                 self._look(client)
-            except OSError as error:
+            except BaseException as error:
                 client.close()
-                raise self._away(error) from error
-            except BaseException:
-                client.close()
+                if isinstance(error, OSError):
+                    raise self._away(error) from error
                 raise
             self._client = client
         return self._client
@@ -135,7 +141,7 @@ class DaskExecutor(Executor):
     def _connect(self) -> Any:
         clients = _quiet_dask()
         try:
-            return clients(self._address, timeout=_CONNECT_SECONDS, set_as_default=False)
+            return clients(self._address, timeout=self._patience, set_as_default=False)
         except (OSError, ValueError) as error:
             raise self._away(error) from error
 
@@ -146,7 +152,7 @@ class DaskExecutor(Executor):
         if client is not None:
             # It says goodbye to a scheduler that may not be there.
             with suppress(OSError, TimeoutError):
-                client.close(timeout=_CONNECT_SECONDS)
+                client.close(timeout=self._patience)
         for future in list(self._flying):
             future.cancel()  # does nothing to those that know already how they ended
 
@@ -164,7 +170,7 @@ class DaskExecutor(Executor):
             for address, versions in found.items():
                 packages = versions["packages"]
                 python = ".".join(str(packages["python"]).split(".")[:2])
-                _compare((packages.get("iryo") or "no", python), f"the worker at {address}")
+                _compare((packages.get("iryo") or "", python), f"the worker at {address}")
         self._checked = set(threads)
         count = sum(threads.values())
         if count != self._workers:
@@ -200,8 +206,8 @@ def _compare(found: tuple[str, str], who: str, ours: tuple[str, str] | None = No
     ours = ours or _versions()
     if found != ours:
         raise Conflict(
-            f"{who} has {found[0]} iryo and Python {found[1]}, expected iryo {ours[0]} and "
-            f"Python {ours[1]} on all machines"
+            f"{who} has {f'iryo {found[0]}' if found[0] else 'no iryo'} and Python {found[1]}, "
+            f"expected iryo {ours[0]} and Python {ours[1]} on all machines"
         )
 
 

@@ -1,0 +1,196 @@
+"""Dask's workers die, come and go; its scheduler goes away and comes back."""
+
+import logging
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from iryo.compute import Compute
+from iryo.compute.dask import DaskExecutor
+from iryo.errors import Conflict, Unavailable, WorkerDied
+from tests.compute import functions
+from tests.grown.dask import Cluster
+
+
+@pytest.fixture
+def cluster() -> Iterator[Cluster]:
+    with Cluster() as cluster:
+        yield cluster
+
+
+def opened(cluster: Cluster) -> Compute:
+    executor = DaskExecutor(cluster.url.replace("dask://", "tcp://"), patience=3)
+    return Compute(executor, workers=executor.workers)
+
+
+def pids(compute: Compute) -> set[int]:
+    return {one.result() for one in compute.map_unordered(functions.process_id, range(20))}
+
+
+@pytest.mark.parametrize("allowed_failures", [0, 3])
+def test_a_worker_killed_loses_nothing(tmp_path: Path, allowed_failures: int) -> None:
+    """One dies in the middle of its item: that is done by another."""
+    with Cluster(allowed_failures=allowed_failures) as cluster:
+        cluster.worker()
+        cluster.worker()
+        items = [str(tmp_path / f"fine-{n}") for n in range(40)]
+        items[7] = str(tmp_path / "dies-once")
+        with opened(cluster) as compute:
+            outcomes = list(compute.map_unordered(functions.die_once, items))
+            assert sorted(one.result() for one in outcomes) == sorted(
+                Path(item).name for item in items
+            )
+            assert len(outcomes) == 40
+            assert compute.workers <= 2
+            assert len(pids(compute)) == 1
+
+
+def test_poison_costs_only_its_item(cluster: Cluster) -> None:
+    """Beneath nannies, which start their workers anew."""
+    cluster.worker(nanny=True)
+    cluster.worker(nanny=True)
+    items = [f"fine-{n}" for n in range(20)]
+    items[5] = "kill-1"
+    with opened(cluster) as compute:
+        outcomes = {one.item: one for one in compute.map_unordered(functions.die_if_poison, items)}
+    assert set(outcomes) == set(items)
+    assert isinstance(outcomes.pop("kill-1").error, WorkerDied)
+    assert {one.result() for one in outcomes.values()} == {item.upper() for item in outcomes}
+
+
+@pytest.mark.soak
+def test_poison_where_the_scheduler_tries_again() -> None:
+    """As Dask has it by default: four workers must die until it tells, and four when alone."""
+    with Cluster(allowed_failures=3) as cluster:
+        cluster.worker(nanny=True)
+        cluster.worker(nanny=True)
+        items = ["kill-1", *(f"fine-{n}" for n in range(20))]
+        with opened(cluster) as compute:
+            found = {one.item: one for one in compute.map_unordered(functions.die_if_poison, items)}
+        assert isinstance(found.pop("kill-1").error, WorkerDied)
+        assert all(one.error is None for one in found.values())
+
+
+def test_workers_come_and_go(cluster: Cluster, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "iryo.compute")
+    looks = []
+
+    def look() -> None:
+        looks.append(compute.workers)
+        if len(looks) == 2:
+            cluster.worker()
+
+    with opened(cluster) as compute:
+        outcomes = list(compute.map_unordered(functions.double, range(5), check=look))
+        assert sorted(one.result() for one in outcomes) == [0, 2, 4, 6, 8]
+        assert looks[:2] == [0, 0]
+        assert "has no worker: work waits for one" in caplog.text
+        cluster.worker()
+        threading.Event().wait(1.1)
+        assert compute.workers == 2
+        cluster.workers[0].stop()
+        threading.Event().wait(1.1)
+        assert compute.workers == 1
+        assert "has 2 workers" in caplog.text
+
+
+def test_waiting_for_workers_can_be_given_up(cluster: Cluster) -> None:
+    def given_up() -> None:
+        raise KeyError("enough")
+
+    with opened(cluster) as compute:
+        with pytest.raises(KeyError, match="enough"):
+            list(compute.map_unordered(functions.double, range(5), check=given_up))
+        cluster.worker()
+        assert len(pids(compute)) == 1
+
+
+def test_what_waits_is_cancelled_with_its_map(cluster: Cluster, tmp_path: Path) -> None:
+    cluster.worker()
+    flag, mark, begun = tmp_path / "flag", tmp_path / "mark", tmp_path / "flag.begun"
+    executor = DaskExecutor(cluster.url.replace("dask://", "tcp://"))
+    with Compute(executor, workers=executor.workers) as compute:
+
+        def items() -> Iterator[tuple[str, str]]:
+            yield "wait", str(flag)
+            while not begun.exists():
+                threading.Event().wait(0.01)
+            yield "touch", str(mark)
+
+        outcomes = compute.map_unordered(wait_or_touch, items(), window=2, check=stop)
+        with pytest.raises(InterruptedError):
+            next(outcomes)
+        while sum(map(len, executor._client.processing().values())) > 1:
+            threading.Event().wait(0.01)
+        flag.touch()
+        assert len(pids(compute)) == 1
+        assert not mark.exists()
+
+
+def stop() -> None:
+    raise InterruptedError
+
+
+def wait_or_touch(item: tuple[str, str]) -> str:
+    do, path = item
+    functions.touch(f"{path}.begun")
+    return functions.wait_for(path) if do == "wait" else functions.touch(path)
+
+
+def test_no_scheduler() -> None:
+    executor = DaskExecutor("tcp://127.0.0.1:9", patience=0.5)
+    with (
+        Compute(executor, workers=executor.workers) as compute,
+        pytest.raises(Unavailable, match=r"tcp://127.0.0.1:9 cannot be reached"),
+    ):
+        list(compute.map_unordered(functions.double, [1]))
+
+
+def test_the_scheduler_goes_and_comes_back(cluster: Cluster, tmp_path: Path) -> None:
+    """What runs is told to be lost; a new attempt fails in bounded time; then all is well."""
+    cluster.worker()
+    assert cluster.scheduler is not None
+    with opened(cluster) as compute:
+        assert len(pids(compute)) == 1
+
+        def lose() -> None:
+            assert cluster.scheduler is not None
+            cluster.scheduler.kill()
+
+        (lost,) = compute.map_unordered(functions.wait_for, [str(tmp_path / "never")], check=lose)
+        assert isinstance(lost.error, Unavailable)
+        assert "went away" in str(lost.error)
+        with pytest.raises(Unavailable, match="cannot be reached"):
+            list(compute.map_unordered(functions.double, [1]))
+        cluster.start_scheduler()
+        cluster.worker()
+        assert [one.result() for one in compute.map_unordered(functions.double, [1, 2])]
+        assert compute.workers >= 1
+
+
+@pytest.mark.parametrize(
+    ("metadata", "found"), [("Version: 0.0.1\n", "iryo 0.0.1"), ("", "no iryo")]
+)
+def test_another_version(cluster: Cluster, tmp_path: Path, metadata: str, found: str) -> None:
+    folder = tmp_path / "iryo-0.0.1.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: iryo\n{metadata}")
+    cluster.worker(more={"PYTHONPATH": f"{tmp_path}{os.pathsep}{Path.cwd()}"})
+    with opened(cluster) as compute, pytest.raises(Conflict, match=f"has {found} and Python 3"):
+        list(compute.map_unordered(functions.double, [1]))
+
+
+def test_dask_leaves_signals_and_logs_alone(
+    cluster: Cluster, capfd: pytest.CaptureFixture[str]
+) -> None:
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    cluster.worker()
+    with opened(cluster) as compute:
+        assert len(pids(compute)) == 1
+        assert os.getpid() not in pids(compute)
+    assert before == {number: signal.getsignal(number) for number in before}
+    assert capfd.readouterr() == ("", "")
