@@ -81,7 +81,13 @@ class Compute:
         if window is not None and window < 1:
             raise ValueError(f"found a window of {window}, expected at least 1")
         limit = self._window if window is None else lambda: window
-        return _run(self._executor, function, items, limit, check or self._window)
+        return _run(self._executor, function, items, limit, partial(self._look, check))
+
+    def _look(self, check: Callable[[], object] | None) -> None:
+        """What is done while an outcome is waited for."""
+        self._window()  # a cluster is looked at again, and says so if its workers have gone
+        if check is not None:
+            check()
 
     def close(self) -> None:
         """End the workers; what still runs is given up."""

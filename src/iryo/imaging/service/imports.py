@@ -140,10 +140,10 @@ def run_import(room: Room, context: JobContext) -> dict[str, Any]:
     def batches() -> Iterator[Batch]:
         fresh = _not_noted(room, context, scan(root, allowed), sequence)
         for files in _chunks(fresh):
-            yield _batch(room, job.scope, datastore.lossless_format, files)
+            yield _batch(room, job, datastore.lossless_format, files)
 
     died: list[SourceFile] = []
-    for outcome in room.compute.map_unordered(ingest, batches()):
+    for outcome in room.compute.map_unordered(ingest, batches(), check=context.check):
         context.check()
         if outcome.error is None:
             done += _note(room, context, outcome.value or (), sequence)
@@ -174,9 +174,9 @@ def _one_by_one(
     sequence: Iterator[int],
 ) -> int:
     """Find in a batch that killed its worker the file that does; the others are imported."""
-    singles = (_batch(room, context.job.scope, lossless, [file]) for file in files)
+    singles = (_batch(room, context.job, lossless, [file]) for file in files)
     done = 0
-    for outcome in room.compute.map_unordered(ingest, singles):
+    for outcome in room.compute.map_unordered(ingest, singles, check=context.check):
         context.check()
         if outcome.error is None:
             done += _note(room, context, outcome.value or (), sequence)
@@ -190,12 +190,13 @@ def _one_by_one(
     return done
 
 
-def _batch(room: Room, datastore_id: str, lossless: str, files: list[SourceFile]) -> Batch:
+def _batch(room: Room, job: Job, lossless: str, files: list[SourceFile]) -> Batch:
     return Batch(
         stores=room.address or (room.objects, room.database),
-        datastore_id=datastore_id,
+        datastore_id=job.scope,
         lossless=lossless,
         files=tuple(files),
+        root=str(local_path(job.payload["input"], "inputS3Uri")),
     )
 
 

@@ -6,6 +6,7 @@ no pixel) and its part of the metadata document. Nothing is visible until `publi
 """
 
 import os
+import socket
 import struct
 import zlib
 from base64 import b64encode
@@ -19,7 +20,7 @@ from sqlalchemy import exists, select
 from xxhash import xxh3_128
 
 from iryo import dicom
-from iryo.errors import InvalidDicom, IryoError
+from iryo.errors import InvalidDicom, IryoError, NotFound
 from iryo.imaging.documents import identity_hash
 from iryo.imaging.model import INSTANCE_KEY_LENGTH, SetState, frame_id
 from iryo.imaging.service.load import load
@@ -52,6 +53,8 @@ class Batch:
     datastore_id: str
     lossless: str
     files: tuple[SourceFile, ...]
+    root: str | None = None
+    """The folder or file of this machine that all of them lie in; None: they lie elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +182,16 @@ def ingest(batch: Batch) -> list[FileResult]:
     """Read, encode and pack a batch; one result per file, in no order.
 
     A file at fault costs nothing but itself.
+
+    Raises:
+        NotFound: this machine does not see the input at all.
+        Conflict: it does not see the stores.
     """
+    if batch.root is not None and not os.path.exists(batch.root):  # noqa: PTH110 - as in `scan`
+        raise NotFound(
+            f"nothing is found at inputS3Uri on {socket.gethostname()}, where a worker runs: what "
+            "works on several machines needs an input in S3, or in a folder that all of them share"
+        )
     stores = batch.stores
     objects, database = stores.opened() if isinstance(stores, StoreAddress) else stores
     results: list[FileResult] = []
