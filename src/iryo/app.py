@@ -97,7 +97,7 @@ def open_app(settings: Settings, *, serving: bool = False) -> App:
         )
         objects = open_objects(settings.objects, s3)
         stack.callback(objects.close)
-        compute = open_compute(settings.compute)
+        compute = open_compute(settings.compute, memory=settings.worker_memory)
         stack.callback(compute.close)
         access = Access(database, settings.home / KEY_FILE)
         audit = Audit(database, settings.home / "audit")

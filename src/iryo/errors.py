@@ -3,7 +3,8 @@
     IryoError
     ├── InvalidInput          what the caller sent cannot be taken as it is
     │   ├── InvalidDicom      bytes that are not the DICOM they claim to be (tag, offset)
-    │   └── TooLarge          over a size, depth or count that is set on purpose
+    │   ├── TooLarge          over a size, depth or count that is set on purpose
+    │   └── ChangedWhileRead  a file became another one while it was read
     ├── NotAuthenticated      who asks is not known, or not proven
     ├── AccessDenied          who asks is known and may not
     ├── NotFound              what is asked for is not here
@@ -14,6 +15,7 @@
     ├── Unavailable           something that we need is away (store, database, an extra)
     ├── Damaged               what is stored is not what was stored
     ├── WorkerDied            the process that did the work is gone
+    │   └── TookTooLong       it was ended, since the work took longer than it may
     ├── Cancelled             somebody asked that the work end
     └── LeaseLost             the work has passed to another worker
 
@@ -23,6 +25,7 @@ A message says what was found, what was expected and where, and never holds pati
 __all__ = [
     "AccessDenied",
     "Cancelled",
+    "ChangedWhileRead",
     "Conflict",
     "Damaged",
     "InvalidDicom",
@@ -35,6 +38,7 @@ __all__ = [
     "QuotaExceeded",
     "Throttled",
     "TooLarge",
+    "TookTooLong",
     "Unavailable",
     "WorkerDied",
 ]
@@ -94,6 +98,10 @@ class TooLarge(InvalidInput):
     """Over a size, depth or count that is set on purpose."""
 
 
+class ChangedWhileRead(InvalidInput):
+    """A file became another one, or another file took its place, while it was read."""
+
+
 class NotAuthenticated(IryoError):
     """Who asks is not known, or has not proven to be who they say."""
 
@@ -132,6 +140,10 @@ class Damaged(IryoError):
 
 class WorkerDied(IryoError):
     """The process that did the work is gone (killed, out of memory, crashed in native code)."""
+
+
+class TookTooLong(WorkerDied):
+    """The work took longer than it may, and the process that did it was ended."""
 
 
 class Cancelled(IryoError):

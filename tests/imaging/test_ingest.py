@@ -1,16 +1,13 @@
 """One file that goes wrong costs an import nothing but itself."""
 
 import os
-import signal
-import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import imagecodecs
 import numpy as np
-import psutil
 import pytest
 
 from iryo import dicom
@@ -23,6 +20,7 @@ from iryo.imaging.service.sets import find_version, read_document
 from iryo.jobs import JobState
 from tests.imaging.house import House
 from tests.imaging.site import make_instance
+from tests.imaging.watcher import Watcher, kill
 
 MAPPED = 32 << 20
 
@@ -125,11 +123,11 @@ def test_files_that_are_gone_or_changed_are_told_of(house: House) -> None:
 
 
 def test_a_large_file_that_was_emptied_is_told_of(house: House) -> None:
-    """It is mapped, and nothing cannot be."""
+    """It would have been mapped, and nothing cannot be."""
     (house.folder / "x.dcm").write_bytes(b"")
     found = SourceFile("x.dcm", str(house.folder / "x.dcm"), None, MAPPED)
     assert outcomes(ingest(batch(house, found))) == {
-        "x.dcm": ("InvalidInput", "file cannot be read: ValueError")
+        "x.dcm": ("NotDicom", "found 0 bytes, expected a DICOM file, offset 0")
     }
 
 
@@ -220,38 +218,6 @@ def housed_workers(tmp_path: Path) -> Iterator[House]:
     made.app.close()
 
 
-class Killer(threading.Thread):
-    """Kills whatever process has a file mapped, as the kernel does when memory runs out."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(daemon=True)
-        self._path = str(path)
-        self._done = threading.Event()
-        self.killed: list[int] = []
-
-    def run(self) -> None:
-        """Look, again and again."""
-        while not self._done.wait(0.001):
-            for child in psutil.Process().children(recursive=True):
-                if child.pid not in self.killed and self._holds(child.pid):
-                    self.killed.append(child.pid)
-                    os.kill(child.pid, signal.SIGKILL)
-
-    def _holds(self, pid: int) -> bool:
-        try:
-            return self._path in Path(f"/proc/{pid}/maps").read_text()
-        except OSError:
-            return False
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._done.set()
-        self.join()
-
-
 def test_a_file_that_kills_its_worker_is_found_and_the_others_go_in(
     housed_workers: House,
 ) -> None:
@@ -261,14 +227,14 @@ def test_a_file_that_kills_its_worker_is_found_and_the_others_go_in(
         make_instance(folder / f"{n}.dcm", sop=f"1.2.3.1.{n}", number=n)
     noise = np.random.default_rng(1).integers(-2000, 2000, (4100, 4100)).astype(np.int16)
     make_instance(folder / "deadly.dcm", sop="1.2.3.1.3", pixels=noise)
-    with Killer(folder / "deadly.dcm") as killer:
+    with Watcher(folder / "deadly.dcm", kill) as killer:
         summary = house.imported(folder)
     # All three were one batch, then each was a batch of its own; both times it was tried again.
-    assert len(killer.killed) == 4
+    assert len(killer.seen) == 4
     assert house.failures(summary) == {
         "deadly.dcm": {
             "exceptionType": "WorkerDied",
-            "message": "the process that read the file died",
+            "message": "the process that read the file died: ended by signal 9 (Killed)",
         }
     }
     assert summary["numberOfImportedFiles"] == 2

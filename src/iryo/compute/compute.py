@@ -15,7 +15,8 @@ from iryo.compute.dask import SCHEMES, DaskExecutor
 from iryo.compute.inline import InlineExecutor
 from iryo.compute.outcome import Outcome
 from iryo.compute.processes import ProcessExecutor
-from iryo.errors import InvalidInput, Unavailable, WorkerDied
+from iryo.compute.within import Within
+from iryo.errors import InvalidInput, TookTooLong, Unavailable, WorkerDied
 
 __all__ = ["Compute", "open_compute"]
 
@@ -57,6 +58,7 @@ class Compute:
         *,
         window: int | None = None,
         check: Callable[[], object] | None = None,
+        seconds: Callable[[T], float] | None = None,
     ) -> Generator[Outcome[T, R], None, None]:
         """Apply `function` to each item and give the outcomes as they come.
 
@@ -68,6 +70,9 @@ class Compute:
 
         While an outcome is waited for, `check` is called about once a second; what it raises comes
         out of here.
+
+        `seconds` says how long an item may take. Our own worker processes are ended after it, and
+        the item's error is TookTooLong; where no worker can be ended, it has all the time.
 
         `function` is sent to the workers by name: a function of a module, perhaps in a `partial`.
         It keeps what is dear to open (a database) with `functools.cache`, once in each worker. An
@@ -81,7 +86,7 @@ class Compute:
         if window is not None and window < 1:
             raise ValueError(f"found a window of {window}, expected at least 1")
         limit = self._window if window is None else lambda: window
-        return _run(self._executor, function, items, limit, partial(self._look, check))
+        return _run(self._executor, function, items, limit, partial(self._look, check), seconds)
 
     def _look(self, check: Callable[[], object] | None) -> None:
         """What is done while an outcome is waited for."""
@@ -105,12 +110,17 @@ class Compute:
         self.close()
 
 
-def open_compute(spec: str) -> Compute:
+def open_compute(spec: str, *, memory: int | None = None) -> Compute:
     """Open what `spec` names; no process starts before there is work.
 
     ``inline`` is the calling thread, ``processes`` one process for each core that this process may
     use, ``processes:3`` three of them, ``dask://host:port`` the workers of a Dask cluster, and
     ``dask+tls://host:port`` those of one that is reached by TLS.
+
+    Args:
+        spec: as above.
+        memory: bytes that each of our own worker processes may take; more raises MemoryError there,
+            or ends it. None: what the system gives.
 
     Raises:
         InvalidInput: another `spec`.
@@ -129,7 +139,7 @@ def open_compute(spec: str) -> Compute:
                     where="compute",
                 )
             workers = int(count)
-        return Compute(ProcessExecutor(workers), workers=workers)
+        return Compute(ProcessExecutor(workers, memory), workers=workers)
     if name in SCHEMES:
         cluster = DaskExecutor(_scheduler(spec))
         return Compute(cluster, workers=cluster.workers)
@@ -160,6 +170,7 @@ def _run(
     items: Iterable[T],
     window: Callable[[], int],
     check: Callable[[], object],
+    seconds: Callable[[T], float] | None,
 ) -> Generator[Outcome[T, R], None, None]:
     source = iter(items)
     flying: dict[Future[R], T] = {}
@@ -168,7 +179,8 @@ def _run(
     drained = False
 
     def start(item: T) -> None:
-        future = executor.submit(function, item)
+        call = function if seconds is None else Within(function, seconds(item))
+        future = executor.submit(call, item)
         flying[future] = item
         future.add_done_callback(landed.put)
 
@@ -192,7 +204,7 @@ def _run(
             error = future.exception()
             if isinstance(error, BrokenExecutor):
                 raise Unavailable(f"work cannot be done: {error}") from error
-            if isinstance(error, WorkerDied) and not alone:
+            if isinstance(error, WorkerDied) and not (alone or isinstance(error, TookTooLong)):
                 suspects.append(item)
             elif error is not None:
                 yield Outcome(item, error=error)

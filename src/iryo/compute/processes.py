@@ -21,7 +21,8 @@ from queue import Empty, SimpleQueue
 from typing import Any, Final, ParamSpec, TypeVar
 
 from iryo import logs
-from iryo.errors import WorkerDied
+from iryo.compute.within import Within
+from iryo.errors import TookTooLong, WorkerDied
 
 __all__ = ["ProcessExecutor"]
 
@@ -34,7 +35,8 @@ _PATIENCE: Final = 10.0  # seconds for an idle worker to leave before it is kill
 # own path says so.
 _PROGRAM: Final = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[2]); "
-    "from iryo.compute.worker import serve; serve(int(sys.argv[1]), sys.argv[3], sys.argv[4])"
+    "from iryo.compute.worker import serve; "
+    "serve(int(sys.argv[1]), sys.argv[3], sys.argv[4], int(sys.argv[5]))"
 )
 
 
@@ -52,24 +54,23 @@ class _WorkerLost(Exception):
     """The other end of the socket is closed."""
 
 
+class _OutOfTime(Exception):
+    """The call has taken longer than it may."""
+
+
 class _Worker:
     """One process, used by one thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, memory: int) -> None:
         self.connection, theirs = multiprocessing.Pipe()
         self.busy = False
         form = logs.current() or logs.Form("error")
         try:
             self._process = subprocess.Popen(  # noqa: S603 - ourselves
                 [
-                    sys.executable,
-                    "-P",
-                    "-c",
-                    _PROGRAM,
-                    str(theirs.fileno()),
-                    json.dumps(sys.path),
-                    form.level,
-                    form.format,
+                    *(sys.executable, "-P", "-c", _PROGRAM),
+                    *(str(theirs.fileno()), json.dumps(sys.path)),
+                    *(form.level, form.format, str(memory)),
                 ],
                 pass_fds=(theirs.fileno(),),
                 stdin=subprocess.DEVNULL,
@@ -88,10 +89,12 @@ class _Worker:
         except _WorkerLost:
             raise BrokenExecutor(f"a worker process did not start: {self.end()}") from None
 
-    def call(self, payload: bytes) -> bytes:
-        """Send a call and wait for the answer."""
+    def call(self, payload: bytes, seconds: float | None) -> bytes:
+        """Send a call and wait for the answer, no longer than so many seconds."""
         try:
             self.connection.send_bytes(payload)
+            if seconds is not None and not self.connection.poll(seconds):
+                raise _OutOfTime
         except OSError:
             raise _WorkerLost from None
         return self._receive()
@@ -132,13 +135,19 @@ class ProcessExecutor(Executor):
     """Runs calls in up to `workers` processes, each started when there is work for it.
 
     A future raises WorkerDied if the process died in the middle of its call (killed, out of memory,
-    crashed in native code), and BrokenExecutor if no process could be started. Workers ignore
-    SIGINT, and end when this process ends, however it does; one that is in native code which holds
-    the interpreter's lock ends when it lets go of it.
+    crashed in native code), TookTooLong if its call was a `Within` whose time is over, and
+    BrokenExecutor if no process could be started. Workers ignore SIGINT, and end when this process
+    ends, however it does; one that is in native code which holds the interpreter's lock ends when
+    it lets go of it.
+
+    Args:
+        workers: how many processes at most.
+        memory: bytes that each may take; None for no bound.
     """
 
-    def __init__(self, workers: int) -> None:
+    def __init__(self, workers: int, memory: int | None = None) -> None:
         self._most = workers
+        self._memory = memory or 0
         self._calls: SimpleQueue[_Call | None] = SimpleQueue()
         self._idle = threading.Semaphore(0)
         self._lock = threading.Lock()
@@ -212,14 +221,19 @@ class ProcessExecutor(Executor):
             )
             worker = worker or self._start()
             self._mark(worker, busy=True)
-            answer = worker.call(payload)
+            within = call.function.seconds if isinstance(call.function, Within) else None
+            answer = worker.call(payload, within)
             self._mark(worker, busy=False)
             value, error, text = pickle.loads(answer)  # noqa: S301 - from our own worker
+        except _OutOfTime:
+            assert worker is not None  # noqa: S101 - only its call raises this
+            worker.kill()
+            call.future.set_exception(TookTooLong(f"it took longer than {within:.0f} seconds"))
+            self._lose(worker)
+            return None
         except _WorkerLost:
             assert worker is not None  # noqa: S101 - only its call raises this
-            with self._lock:
-                self._workers.discard(worker)
-            call.future.set_exception(WorkerDied(f"the worker is gone: {worker.end()}"))
+            call.future.set_exception(WorkerDied(f"the worker is gone: {self._lose(worker)}"))
             return None
         except BaseException as failure:  # noqa: BLE001 - the thread must live
             call.future.set_exception(failure)
@@ -231,9 +245,14 @@ class ProcessExecutor(Executor):
                 call.future.set_exception(error)
         return worker
 
+    def _lose(self, worker: _Worker) -> str:
+        with self._lock:
+            self._workers.discard(worker)
+        return worker.end()
+
     def _start(self) -> _Worker:
         try:
-            worker = _Worker()
+            worker = _Worker(self._memory)
         except OSError as error:
             raise BrokenExecutor(f"a worker process did not start: {error.strerror}") from error
         with self._lock:

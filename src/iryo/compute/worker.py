@@ -10,6 +10,7 @@ import gc
 import io
 import os
 import pickle
+import resource
 import signal
 import threading
 import traceback
@@ -29,15 +30,22 @@ _M_MMAP_THRESHOLD: Final = -3
 _KEPT_BYTES: Final = 32 << 20  # the most that glibc takes
 
 
-def serve(descriptor: int, level: str, form: str) -> None:
+def serve(descriptor: int, level: str, form: str, memory: int = 0) -> None:
     """Work for the process at the other end of `descriptor`, an open socket.
 
     What it logs goes to standard error, which is that of the process it works for.
+
+    Args:
+        descriptor: of the socket.
+        level: the least serious messages that are logged.
+        form: how they are.
+        memory: bytes that this process may take; 0 for no bound.
     """
     logs.set_up(logs.Form(level, form))
     # Ctrl-C is for the program that gave the work; it says what ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     make_ready()
+    _bound(memory)
     os.set_inheritable(descriptor, False)  # noqa: FBT003 - it takes no keywords
     connection = Connection(descriptor)
     calls: SimpleQueue[bytes] = SimpleQueue()
@@ -68,6 +76,22 @@ def _keep_memory() -> None:
         library = ctypes.CDLL(None)
         for parameter in (_M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD):
             library.mallopt(parameter, _KEPT_BYTES)
+
+
+def _bound(memory: int) -> None:
+    """Take no more than so many bytes, and leave no core behind: it would hold patient data.
+
+    RLIMIT_DATA counts what is written to and not what is only reserved, nor files that are mapped
+    to be read.
+    """
+    bounds = [(resource.RLIMIT_CORE, 0)]
+    if memory:
+        bounds.append((resource.RLIMIT_DATA, memory))
+    for which, most in bounds:
+        _, hard = resource.getrlimit(which)
+        bound = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        with suppress(OSError, ValueError):  # not every system has every bound
+            resource.setrlimit(which, (bound, hard))
 
 
 def _listen(connection: Connection, calls: "SimpleQueue[bytes]") -> None:

@@ -19,7 +19,7 @@ from iryo.errors import InvalidDicom, InvalidInput, TooLarge
 SIZE_MISMATCH = "SizeMismatch"
 
 # imagecodecs raises a class per codec, all of them RuntimeError or ValueError; numpy adds its own.
-_CODEC_FAULTS = (RuntimeError, ValueError, TypeError, OverflowError, MemoryError, IndexError)
+_CODEC_FAULTS = (RuntimeError, ValueError, TypeError, OverflowError, IndexError)
 _PADDING = 64  # bytes at the end of a frame within which its last marker must be
 JPEG_LOSSLESS_PROCESSES = (0xC3, 0xCB)
 
@@ -77,6 +77,11 @@ def decode_raw(frame: Frame, description: PixelDescription, index: int = 0) -> t
         array, settled = decoder(frame, description)
     except InvalidInput:
         raise
+    except MemoryError:
+        raise TooLarge(
+            f"frame {index + 1}: the {codec.value} decoder wants more memory than there is",
+            where="(7FE0,0010)",
+        ) from None
     except _CODEC_FAULTS as fault:
         raise _refused(index, f"{codec.value} decoder: {_first_line(fault)}") from fault
     if array.shape != description.shape:

@@ -151,7 +151,7 @@ def _count(terminal: Terminal, job: "Job", counted: _Count, over: Event) -> None
     from iryo.imaging.service.scan import SourceFile, local_path, scan
 
     try:
-        root = local_path(job.payload["input"], "input")
+        root = terminal.room.check_path(local_path(job.payload["input"], "input"), "input")
         for found in scan(root, lambda path: terminal.room.check_path(path, "a linked file")):
             counted.files += 1
             counted.bytes += found.size if isinstance(found, SourceFile) else 0

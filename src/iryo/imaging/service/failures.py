@@ -1,12 +1,31 @@
-"""What a failure report says, summed up by reason."""
+"""What a failure report says: of a file whose worker ended, and summed up by reason."""
 
 from pathlib import Path
+from typing import Any
 
 import orjson
 
-from iryo.errors import Unavailable
+from iryo.errors import TookTooLong, Unavailable, WorkerDied
 
-__all__ = ["failures_by_reason"]
+__all__ = ["failures_by_reason", "out_of_memory", "worker_failure"]
+
+
+def out_of_memory() -> dict[str, Any]:
+    """The record of a file that memory did not suffice for."""
+    message = "wants more memory than a worker may take (the setting worker_memory)"
+    return {"type": "TooLarge", "message": message, "ours": False}
+
+
+def worker_failure(error: BaseException) -> dict[str, Any]:
+    """The record of a file that had a worker of its own, which ended as `error` says."""
+    if isinstance(error, TookTooLong):
+        return {"type": "TookTooLong", "message": f"given up: {error.message}", "ours": True}
+    if isinstance(error, WorkerDied):
+        # Such as: the worker is gone: process 7 ended by signal 9 (Killed).
+        _, ended, how = error.message.partition(" ended ")
+        message = f"the process that read the file died: {ended.strip()} {how}".rstrip(": ")
+        return {"type": "WorkerDied", "message": message, "ours": True}
+    return out_of_memory()
 
 
 def failures_by_reason(report: Path, shown: int) -> dict[str, tuple[int, list[tuple[str, str]]]]:

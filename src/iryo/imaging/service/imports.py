@@ -19,6 +19,7 @@ from sqlalchemy import delete, func, insert, select
 from iryo.errors import InvalidInput, WorkerDied
 from iryo.imaging.model import ImportOrder
 from iryo.imaging.service.datastores import require_active
+from iryo.imaging.service.failures import worker_failure
 from iryo.imaging.service.ingest import Batch, FileResult, ingest
 from iryo.imaging.service.publish import publish, staged_series
 from iryo.imaging.service.report import read_summary, write_report
@@ -34,6 +35,7 @@ _BATCH_BYTES: Final = 48 << 20
 # How often in a row its process may be lost with nothing noted. What could kill a process is done
 # in workers, so it hardly is the import's fault; yet one that does must not do so for ever.
 _ATTEMPTS: Final = 20
+_SLOWEST: Final = 512 << 10  # bytes a second that the slowest machine reads, encodes and writes
 _LOOK_AHEAD: Final = 64  # files looked up at once; the first batch must not wait for a long list
 
 
@@ -143,11 +145,14 @@ def run_import(room: Room, context: JobContext) -> dict[str, Any]:
             yield _batch(room, job, datastore.lossless_format, files)
 
     died: list[SourceFile] = []
-    for outcome in room.compute.map_unordered(ingest, batches(), check=context.check):
+    outcomes = room.compute.map_unordered(
+        ingest, batches(), check=context.check, seconds=partial(_seconds, room)
+    )
+    for outcome in outcomes:
         context.check()
         if outcome.error is None:
             done += _note(room, context, outcome.value or (), sequence)
-        elif isinstance(outcome.error, WorkerDied):
+        elif isinstance(outcome.error, (WorkerDied, MemoryError)):
             died += outcome.item.files
         else:
             raise outcome.error
@@ -176,13 +181,15 @@ def _one_by_one(
     """Find in a batch that killed its worker the file that does; the others are imported."""
     singles = (_batch(room, context.job, lossless, [file]) for file in files)
     done = 0
-    for outcome in room.compute.map_unordered(ingest, singles, check=context.check):
+    outcomes = room.compute.map_unordered(
+        ingest, singles, check=context.check, seconds=partial(_seconds, room)
+    )
+    for outcome in outcomes:
         context.check()
         if outcome.error is None:
             done += _note(room, context, outcome.value or (), sequence)
-        elif isinstance(outcome.error, WorkerDied):
-            message = "the process that read the file died"
-            record = {"type": "WorkerDied", "message": message, "ours": True}
+        elif isinstance(outcome.error, (WorkerDied, MemoryError)):
+            record = worker_failure(outcome.error)
             failed = [FileResult(file, "failed", record) for file in outcome.item.files]
             done += _note(room, context, failed, sequence)
         else:
@@ -198,6 +205,11 @@ def _batch(room: Room, job: Job, lossless: str, files: list[SourceFile]) -> Batc
         files=tuple(files),
         root=str(local_path(job.payload["input"], "inputS3Uri")),
     )
+
+
+def _seconds(room: Room, batch: Batch) -> float:
+    """How long a worker may take for a batch, before its files are tried one by one."""
+    return room.patience + sum(file.size for file in batch.files) / _SLOWEST
 
 
 def _chunks(files: Iterable[SourceFile]) -> Iterator[list[SourceFile]]:

@@ -10,7 +10,7 @@ import socket
 import struct
 import zlib
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Final
@@ -23,6 +23,7 @@ from iryo import dicom
 from iryo.errors import InvalidDicom, IryoError, NotFound
 from iryo.imaging.documents import identity_hash
 from iryo.imaging.model import INSTANCE_KEY_LENGTH, SetState, frame_id
+from iryo.imaging.service.failures import out_of_memory
 from iryo.imaging.service.load import load
 from iryo.imaging.service.scan import SourceFile
 from iryo.imaging.store import image_set_members, image_sets, instances, pack_key
@@ -80,6 +81,7 @@ class _Parsed:
     series_uid: str
     digest: bytes
     faults: list[dicom.Fault]
+    settled: Callable[[], None]
 
     @property
     def name(self) -> tuple[str, str, str, bytes]:
@@ -149,6 +151,7 @@ class _Pack:
         packed = zlib.compress(orjson.dumps(document), 1)
         document_place = self._put(packed)
         yield packed
+        parsed.settled()
         attributes = {**normalised.patient, **normalised.study, **normalised.series}
         self.results.append(
             FileResult(
@@ -193,12 +196,13 @@ def ingest(batch: Batch) -> list[FileResult]:
             "works on several machines needs an input in S3, or in a folder that all of them share"
         )
     stores = batch.stores
+    alone = isinstance(stores, StoreAddress)
     objects, database = stores.opened() if isinstance(stores, StoreAddress) else stores
     results: list[FileResult] = []
     parsed: list[_Parsed] = []
     for file in batch.files:
         try:
-            parsed.append(_parse(file))
+            parsed.append(_parse(file, alone=alone))
         except IryoError as error:
             results.append(_failed(file, error))
         except Exception as error:  # noqa: BLE001 - one file must not take the batch with it
@@ -220,8 +224,9 @@ def ingest(batch: Batch) -> list[FileResult]:
     return results
 
 
-def _parse(file: SourceFile) -> _Parsed:
-    instance = dicom.read(load(file))
+def _parse(file: SourceFile, *, alone: bool) -> _Parsed:
+    loaded = load(file, alone=alone)
+    instance = dicom.read(loaded.data)
     faults: list[dicom.Fault] = []
     sop = instance.text(0x00080018) or instance.text(0x00020003)
     study = instance.text(0x0020000D)
@@ -244,7 +249,9 @@ def _parse(file: SourceFile) -> _Parsed:
         if len(uid) > 64 or not set(uid) <= _UID_CHARACTERS:
             faults.append(dicom.Fault(_INVALID_UID, name, "not a UID as PS3.5 9.1 has it; kept"))
     digest = dicom.content_digest(instance)
-    return _Parsed(file, instance, str(sop), str(study), str(series), digest, faults)
+    return _Parsed(
+        file, instance, str(sop), str(study), str(series), digest, faults, loaded.settled
+    )
 
 
 @cache
@@ -372,6 +379,8 @@ def _failed(file: SourceFile, error: IryoError) -> FileResult:
 
 
 def _crashed(file: SourceFile, error: Exception) -> FileResult:
+    if isinstance(error, MemoryError):
+        return FileResult(file, "failed", out_of_memory())
     # What the exception says may quote the file; its type and place are enough to find the fault.
     last = error.__traceback__
     while last is not None and last.tb_next is not None:

@@ -39,6 +39,8 @@ class Room:
     """Folders that file:// imports may read and write; None: any, () : none."""
     address: StoreAddress | None = None
     """Where workers find the stores; None: `compute` runs in this process and shares them."""
+    patience: float = 300.0
+    """Seconds that a worker may take for a batch of an import, beside those for its size."""
     wake: Callable[[], None] = lambda: None
     clock: Callable[[], datetime] = utcnow
     places: Places = field(default_factory=Places)

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from iryo.errors import InvalidInput, IryoError, NotFound
+from iryo.errors import ChangedWhileRead, InvalidInput, IryoError, NotFound, TooLarge
+from iryo.imaging.service.opening import open_folder, open_regular
 
 __all__ = ["BadSource", "SourceFile", "local_path", "scan"]
 
@@ -18,6 +19,7 @@ _MAX_MEMBER: Final = 4 << 30
 _BOMB_RATIO: Final = 200
 _BOMB_FLOOR: Final = 64 << 20
 _ENCRYPTED: Final = 0x1
+_LOCAL_HEADER: Final = 30  # bytes before the name of a member; APPNOTE.TXT 4.3.7
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,49 +66,81 @@ def local_path(uri: str, where: str) -> Path:
 def scan(root: Path, allowed: Callable[[Path], object]) -> Iterator[SourceFile | BadSource]:
     """All files under `root`, sorted within each folder; zip archives are looked into.
 
-    Symbolic links to folders are not followed; links to files are if `allowed` takes their target
-    (it raises an IryoError otherwise).
+    `root` has no links in it. Symbolic links to folders are not followed; links to files are if
+    `allowed` takes their target (it raises an IryoError otherwise).
 
     Raises:
         NotFound: if there is nothing at `root`.
     """
     if not os.path.exists(root):  # noqa: PTH110 - False too where we may not look
         raise NotFound("nothing is found at the input URI")
-    if root.is_dir():
-        yield from _folder(root, root, allowed)
-    else:
+    if not root.is_dir():
         yield from _file(root, root.name)
+        return
+    # No recursion: folders lie in one another as deeply as somebody likes.
+    waiting: list[Iterator[SourceFile | BadSource | Path]] = [_folder(root, root, allowed)]
+    while waiting:
+        item = next(waiting[-1], None)
+        if item is None:
+            waiting.pop()
+        elif isinstance(item, Path):
+            waiting.append(_folder(item, root, allowed))
+        else:
+            yield item
 
 
 def _folder(
     folder: Path, root: Path, allowed: Callable[[Path], object]
-) -> Iterator[SourceFile | BadSource]:
-    relative = folder.relative_to(root).as_posix()
+) -> Iterator[SourceFile | BadSource | Path]:
+    """What a folder holds; folders within it as paths."""
     try:
-        with os.scandir(folder) as found:
-            entries = sorted(found, key=lambda entry: entry.name)
-    except OSError as error:
-        label = _printable(f"{relative}/")
-        yield BadSource(label, "Unreadable", f"folder cannot be read: {error.strerror}")
+        entries = _entries(folder)
+    except (OSError, ChangedWhileRead) as error:
+        label = _printable(f"{folder.relative_to(root).as_posix()}/")
+        text = error.message if isinstance(error, ChangedWhileRead) else error.strerror
+        reason = type(error).__name__ if isinstance(error, ChangedWhileRead) else "Unreadable"
+        yield BadSource(label, reason, f"folder cannot be read: {text}")
         return
-    for entry in entries:
-        path = Path(entry.path)
+    for entry, kind in entries:
+        path = folder / entry
         name = path.relative_to(root).as_posix()
-        if entry.is_dir(follow_symlinks=False):
-            yield from _folder(path, root, allowed)
+        if kind == "folder":
+            yield path
             continue
-        if entry.is_symlink():
+        if kind == "link":
             if os.path.isdir(path):  # noqa: PTH112 - False too where we may not look
                 yield BadSource(
                     _printable(name), "SymbolicLink", "links to folders are not followed"
                 )
                 continue
             try:
+                # From here on the target itself: the link may be another one by then.
+                path = Path(os.path.realpath(path))
                 allowed(path)
             except IryoError as error:
                 yield BadSource(_printable(name), "SymbolicLink", error.message)
                 continue
         yield from _file(path, name)
+
+
+def _entries(folder: Path) -> list[tuple[str, str]]:
+    """The names in a folder, sorted, each with what it is: folder, link or other."""
+    descriptor = open_folder(str(folder))
+    try:
+        with os.scandir(descriptor) as found:
+            return sorted(
+                (
+                    entry.name,
+                    "folder"
+                    if entry.is_dir(follow_symlinks=False)
+                    else "link"
+                    if entry.is_symlink()
+                    else "other",
+                )
+                for entry in found
+            )
+    finally:
+        os.close(descriptor)
 
 
 def _file(path: Path, name: str) -> Iterator[SourceFile | BadSource]:
@@ -117,7 +151,7 @@ def _file(path: Path, name: str) -> Iterator[SourceFile | BadSource]:
         return
     if not stat.S_ISREG(status.st_mode):
         yield BadSource(_printable(name), "NotAFile", "a regular file expected")
-    elif path.suffix.lower() == ".zip":
+    elif Path(name).suffix.lower() == ".zip":
         yield from _archive(path, name)
     else:
         yield SourceFile(_printable(name), str(path), None, status.st_size)
@@ -125,25 +159,55 @@ def _file(path: Path, name: str) -> Iterator[SourceFile | BadSource]:
 
 def _archive(path: Path, name: str) -> Iterator[SourceFile | BadSource]:
     try:
-        with zipfile.ZipFile(path) as archive:
+        stream, _ = open_regular(str(path))
+        with stream, zipfile.ZipFile(stream) as archive:
+            members = archive.infolist()
+            lying = _overlapping(members, archive.start_dir)
             seen: Counter[str] = Counter()
-            for place, info in enumerate(archive.infolist()):
+            for place, info in enumerate(members):
                 if not info.is_dir():
                     label = _printable(f"{name}/{info.filename}")
                     seen[label] += 1
                     if seen[label] > 1:
                         label = f"{label} (number {seen[label]} of this name)"
-                    yield _member(path, label, place, info)
+                    found = _member(path, label, place, info)
+                    if place in lying and isinstance(found, SourceFile):
+                        found = BadSource(label, "BadZip", "shares its bytes with another member")
+                    yield found
+    except (ChangedWhileRead, TooLarge) as error:
+        yield BadSource(_printable(name), type(error).__name__, error.message)
     except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError) as error:
         yield BadSource(
             _printable(name), "BadZip", f"archive cannot be read: {type(error).__name__}"
         )
 
 
+def _overlapping(members: list[zipfile.ZipInfo], directory: int) -> set[int]:
+    """The places of members that go on where the next one, or the directory, begins.
+
+    A small archive can be a large one so: its members are all the same bytes.
+    """
+    order = sorted(range(len(members)), key=lambda place: members[place].header_offset)
+    found: set[int] = set()
+    after = directory
+    for place in reversed(order):
+        info = members[place]
+        begin = info.header_offset
+        if begin + _LOCAL_HEADER + info.compress_size > after:
+            found.add(place)
+        after = begin
+    return found
+
+
 def _member(path: Path, label: str, place: int, info: zipfile.ZipInfo) -> SourceFile | BadSource:
     # Members are read in place and never written under their names, so names need no cleaning.
     if info.flag_bits & _ENCRYPTED:
         return BadSource(label, "Encrypted", "an encrypted member of an archive cannot be read")
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        # Python's bzip2 and LZMA of a member cannot be stopped at a size.
+        return BadSource(
+            label, "BadZip", f"compression method {info.compress_type} found, 0 or 8 expected"
+        )
     if info.file_size > _MAX_MEMBER:
         return BadSource(
             label, "TooLarge", f"{info.file_size} bytes found, at most {_MAX_MEMBER} expected"
