@@ -1,6 +1,7 @@
 """What the suite has workers do: functions of a module, since they are sent by name."""
 
 import os
+import resource
 import signal
 import sys
 import threading
@@ -35,6 +36,16 @@ def add(one: int, two: int, *, three: int = 0) -> int:
 
 def make(count: int) -> bytes:
     return b"x" * count
+
+
+def claim(size: int) -> int:
+    """Take so many bytes of memory and let them go."""
+    return len(bytearray(size))
+
+
+def bounds(_item: object) -> tuple[int, int]:
+    """How much memory this process may take, and how large a core it may leave."""
+    return resource.getrlimit(resource.RLIMIT_DATA)[0], resource.getrlimit(resource.RLIMIT_CORE)[0]
 
 
 def odd_fails(number: int) -> int:

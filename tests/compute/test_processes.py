@@ -17,7 +17,7 @@ import pytest
 
 from iryo.compute import Compute, open_compute
 from iryo.compute.processes import ProcessExecutor
-from iryo.errors import Unavailable, WorkerDied
+from iryo.errors import TookTooLong, Unavailable, WorkerDied
 from tests.compute import functions
 from tests.compute.compute_suite import ComputeSuite
 
@@ -209,6 +209,35 @@ def test_what_cannot_be_pickled_is_its_own_fault(compute: Compute) -> None:
     assert all(isinstance(error, Exception) for error in errors.values())
     (outcome,) = compute.map_unordered(functions.unsendable, [1])
     assert isinstance(outcome.error, TypeError)
+
+
+def test_what_takes_too_long_is_given_up_at_once_and_alone(
+    compute: Compute, tmp_path: Path
+) -> None:
+    items = [("wait", "/never"), *[("touch", str(tmp_path / str(n))) for n in range(6)]]
+    outcomes = list(
+        compute.map_unordered(
+            slow_or_quick, items, seconds=lambda item: 0.5 if item[0] == "wait" else 300.0
+        )
+    )
+    (late,) = (one for one in outcomes if one.error is not None)
+    assert late.item == ("wait", "/never")
+    assert isinstance(late.error, TookTooLong)
+    assert len(outcomes) == 7
+    assert len(workers()) <= 2
+    assert len(list(compute.map_unordered(functions.double, range(4)))) == 4
+
+
+def test_memory_is_bounded_and_nothing_leaves_a_core() -> None:
+    with open_compute("processes:1", memory=1 << 30) as compute:
+        sizes = {
+            one.item: one.error
+            for one in compute.map_unordered(functions.claim, [1 << 20, 1 << 31])
+        }
+        assert sizes[1 << 20] is None
+        assert isinstance(sizes[1 << 31], MemoryError)
+        (bounds,) = compute.map_unordered(functions.bounds, [0])
+        assert bounds.result() == (1 << 30, 0)
 
 
 def test_errors_tell_where_in_the_worker(compute: Compute) -> None:

@@ -26,12 +26,12 @@ class House:
     store: str
 
     @classmethod
-    def made(cls, folder: Path, compute: str = "inline") -> "House":
-        """A new installation in a folder; close its `app`."""
+    def made(cls, folder: Path, compute: str = "inline", **settings: str) -> "House":
+        """A new installation in a folder, perhaps with other settings; close its `app`."""
         home = folder / "home"
         home.mkdir(mode=0o700)
         create_key_file(home / KEY_FILE)
-        app = open_app(load({"home": home, "compute": compute}, {}, None).settings)
+        app = open_app(load({"home": home, "compute": compute, **settings}, {}, None).settings)
         return cls(app, folder, datastores.create(app.room, name="main").id)
 
     @property

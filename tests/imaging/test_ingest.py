@@ -1,6 +1,5 @@
 """One file that goes wrong costs an import nothing but itself."""
 
-import os
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path

@@ -228,8 +228,8 @@ class ProcessExecutor(Executor):
         except _OutOfTime:
             assert worker is not None  # noqa: S101 - only its call raises this
             worker.kill()
-            call.future.set_exception(TookTooLong(f"it took longer than {within:.0f} seconds"))
             self._lose(worker)
+            call.future.set_exception(TookTooLong(f"it took longer than {within:.0f} seconds"))
             return None
         except _WorkerLost:
             assert worker is not None  # noqa: S101 - only its call raises this

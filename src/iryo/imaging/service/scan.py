@@ -2,7 +2,9 @@
 
 import os
 import stat
+import unicodedata
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,6 +21,7 @@ _MAX_MEMBER: Final = 4 << 30
 _BOMB_RATIO: Final = 200
 _BOMB_FLOOR: Final = 64 << 20
 _ENCRYPTED: Final = 0x1
+_UNSEEN: Final = ("Cc", "Cf", "Zl", "Zp")
 _LOCAL_HEADER: Final = 30  # bytes before the name of a member; APPNOTE.TXT 4.3.7
 
 
@@ -221,5 +224,21 @@ def _member(path: Path, label: str, place: int, info: zipfile.ZipInfo) -> Source
 
 
 def _printable(name: str) -> str:
-    # File names are bytes; those that are no UTF-8 must still fit into JSON and the database.
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    r"""A name that fits into JSON, the database and a terminal, and is like that of no other file.
+
+    File names are bytes: they may be no UTF-8, and hold line ends or what turns a terminal's text
+    around. What cannot be shown is shown as ``\xNN``; since a name may also be written so, a
+    number made from the whole name follows.
+    """
+    text = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    if not text.isprintable():
+        text = "".join(_shown(char) for char in text)
+    if text == name:
+        return name
+    return f"{text} (~{zlib.crc32(name.encode('utf-8', 'surrogateescape')):08x})"
+
+
+def _shown(char: str) -> str:
+    if unicodedata.category(char) not in _UNSEEN:
+        return char
+    return f"\\x{ord(char):02x}" if char < "\x80" else f"\\u{ord(char):04x}"
