@@ -21,6 +21,7 @@ from uuid import uuid4
 from weakref import WeakSet
 
 from iryo import __version__, logs
+from iryo.compute.within import Within
 from iryo.compute.worker import answer, make_ready
 from iryo.errors import Conflict, IryoError, Unavailable, WorkerDied
 
@@ -284,6 +285,11 @@ def _ready_once() -> None:
 
 
 def _name_of(function: Any) -> str:
-    while isinstance(function, partial):
-        function = function.func
+    while True:
+        if isinstance(function, partial):
+            function = function.func
+        elif isinstance(function, Within):
+            function = function.function
+        else:
+            break
     return str(getattr(function, "__name__", type(function).__name__))
