@@ -278,19 +278,16 @@ def test_a_worker_that_never_ends_is_given_up(workers: House, large: Path) -> No
 
 
 def test_a_file_that_wants_too_much_memory_fails_alone(tmp_path: Path) -> None:
-    # A worker takes some 300 MB by itself; that leaves little for an image of 300 MB.
-    house = House.made(tmp_path, compute="processes:1", worker_memory="600 MiB")
+    # A worker takes some 100 MB by itself; the image has 300 MB before it is encoded.
+    house = House.made(tmp_path, compute="processes:1", worker_memory="300 MiB")
     with closing(house.app):
         folder = tmp_path / "in"
         make_instance(folder / "good.dcm", sop="1.2.3.1.1")
         make_instance(folder / "greedy.dcm", sop="1.2.3.1.2", pixels=np.tile(NOISE, (3, 3)))
         summary = house.imported(folder)
-        (failure,) = house.failures(summary).items()
-        assert failure == (
-            "greedy.dcm",
-            {
-                "exceptionType": "TooLarge",
-                "message": "wants more memory than a worker may take (the setting worker_memory)",
-            },
-        )
+        ((name, failure),) = house.failures(summary).items()
+        assert name == "greedy.dcm"
+        # Python raises MemoryError; native code may fall over, and takes only the worker with it.
+        assert failure["exceptionType"] in ("TooLarge", "WorkerDied")
+        assert "worker_memory" in failure["message"]
         assert summary["numberOfImportedFiles"] == 1

@@ -233,7 +233,8 @@ def test_a_file_that_kills_its_worker_is_found_and_the_others_go_in(
     assert house.failures(summary) == {
         "deadly.dcm": {
             "exceptionType": "WorkerDied",
-            "message": "the process that read the file died: ended by signal 9 (Killed)",
+            "message": "the process that read the file died: ended by signal 9 (Killed); a file "
+            "that wants more memory than worker_memory may end it so",
         }
     }
     assert summary["numberOfImportedFiles"] == 2

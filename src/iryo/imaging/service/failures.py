@@ -24,6 +24,9 @@ def worker_failure(error: BaseException) -> dict[str, Any]:
         # Such as: the worker is gone: process 7 ended by signal 9 (Killed).
         _, ended, how = error.message.partition(" ended ")
         message = f"the process that read the file died: {ended.strip()} {how}".rstrip(": ")
+        if "signal" in how:
+            # Many native decoders cannot bear that there is no memory.
+            message += "; a file that wants more memory than worker_memory may end it so"
         return {"type": "WorkerDied", "message": message, "ours": True}
     return out_of_memory()
 
