@@ -267,13 +267,15 @@ def test_a_worker_that_never_ends_is_given_up(workers: House, large: Path) -> No
     for n in (1, 2):
         make_instance(folder / f"{n}.dcm", sop=f"1.2.3.1.{n}", number=n)
     (folder / "stuck.dcm").write_bytes(large.read_bytes())
-    impatient = replace(workers.room, patience=-61.0)  # the size adds 64 seconds
+    impatient = replace(workers.room, patience=6.0, pace=1 << 30)
     with Watcher(folder / "stuck.dcm", stop) as watcher:
         summary = workers.imported(folder, impatient)
     assert len(watcher.seen) == 2  # in the batch of all, and alone
-    assert workers.failures(summary)["stuck.dcm"] == {
-        "exceptionType": "TookTooLong",
-        "message": "given up: it took longer than 3 seconds",
+    assert workers.failures(summary) == {
+        "stuck.dcm": {
+            "exceptionType": "TookTooLong",
+            "message": "given up: it took longer than 6 seconds",
+        }
     }
 
 

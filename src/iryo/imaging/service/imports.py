@@ -35,7 +35,6 @@ _BATCH_BYTES: Final = 48 << 20
 # How often in a row its process may be lost with nothing noted. What could kill a process is done
 # in workers, so it hardly is the import's fault; yet one that does must not do so for ever.
 _ATTEMPTS: Final = 20
-_SLOWEST: Final = 512 << 10  # bytes a second that the slowest machine reads, encodes and writes
 _LOOK_AHEAD: Final = 64  # files looked up at once; the first batch must not wait for a long list
 
 
@@ -209,7 +208,7 @@ def _batch(room: Room, job: Job, lossless: str, files: list[SourceFile]) -> Batc
 
 def _seconds(room: Room, batch: Batch) -> float:
     """How long a worker may take for a batch, before its files are tried one by one."""
-    return room.patience + sum(file.size for file in batch.files) / _SLOWEST
+    return room.patience + sum(file.size for file in batch.files) / room.pace
 
 
 def _chunks(files: Iterable[SourceFile]) -> Iterator[list[SourceFile]]:

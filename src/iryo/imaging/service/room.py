@@ -41,6 +41,8 @@ class Room:
     """Where workers find the stores; None: `compute` runs in this process and shares them."""
     patience: float = 300.0
     """Seconds that a worker may take for a batch of an import, beside those for its size."""
+    pace: int = 512 << 10
+    """Bytes a second that the slowest machine reads, encodes and writes."""
     wake: Callable[[], None] = lambda: None
     clock: Callable[[], datetime] = utcnow
     places: Places = field(default_factory=Places)
