@@ -205,7 +205,7 @@ BAD: list[tuple[str, object]] = [
     ("host", []),
     ("home", "a?b"),
     ("home", ""),
-    ("job_threads", 0),
+    ("job_threads", -1),
 ]
 
 

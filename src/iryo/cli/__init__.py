@@ -16,7 +16,7 @@ import typer
 from typer.core import TyperGroup
 
 from iryo import __version__
-from iryo.cli import access, call, jobs, setup
+from iryo.cli import access, call, jobs, setup, work
 from iryo.cli.shell import FAILED, INTERRUPTED, REFUSED, Shell, exit_code
 from iryo.errors import IryoError
 from iryo.imaging.cli import add_commands as add_imaging
@@ -156,6 +156,7 @@ def _build() -> typer.Typer:
         rich_markup_mode="rich",
     )
     setup.add_commands(program)
+    work.add_commands(program)
     add_imaging(program)
     call.add_commands(program)
     jobs.add_commands(program)

@@ -206,7 +206,11 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     ),
     Setting("max_body", SIZE, "64 MiB", "The largest request body that the server takes."),
     Setting(
-        "job_threads", number(1, 64), "1", "How many jobs, such as imports, a server runs at once."
+        "job_threads",
+        number(0, 64),
+        "1",
+        "How many jobs, such as imports, a process runs at once. 0, for servers beside which there "
+        "is `iryo work`: none.",
     ),
     Setting(
         "job_lease",
