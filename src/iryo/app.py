@@ -1,7 +1,7 @@
 """The one place where things are put together: seams, rooms, doors."""
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -17,10 +17,13 @@ from iryo.imaging.service import copies, deletion, imports, update
 from iryo.imaging.service.room import Room
 from iryo.imaging.store import IMPORT_KIND
 from iryo.jobs import Handler, JobRunner, Jobs
+from iryo.jobs.census import Census, take_census
 from iryo.settings import Settings
 from iryo.store.address import StoreAddress
 from iryo.store.objects import Objects, S3Access, open_objects
 from iryo.store.sql import Database
+from iryo.watch import Board, Gauges, Observers, Probe, own_board
+from iryo.watch.objects import WatchedObjects
 from iryo.wire import PageTokens
 from iryo.wire.aws import Authenticated, Gateway
 from iryo.wire.http import Request
@@ -28,6 +31,8 @@ from iryo.wire.http import Request
 __all__ = ["KEY_FILE", "RESUMABLE", "App", "open_app"]
 
 KEY_FILE: Final = "iryo.key"
+_CENSUS_SECONDS: Final = 5.0
+_CENSUS_PATIENCE: Final = 2.0
 _COLLECT_AFTER: Final = 100_000  # new containers
 
 RESUMABLE: Final = frozenset({IMPORT_KIND})
@@ -49,6 +54,8 @@ class App:
     audit: Audit
     room: Room
     door: imaging_aws.Door
+    board: Board
+    observers: Observers
     close: Callable[[], None]
 
     @cached_property
@@ -60,7 +67,12 @@ class App:
             caller=_caller(self.access, self.audit),
             clock=_now,
             max_body=self.settings.max_body,
+            observer=self.observers.requests,
         )
+
+    def note_state(self) -> None:
+        """Put on the sheet what only this process knows of itself; once a second or so."""
+        self.board.own["iryo_audit_backlog_bytes"][()].set(self.audit.backlog)
 
     def __enter__(self) -> Self:
         return self
@@ -69,13 +81,14 @@ class App:
         self.close()
 
 
-def open_app(settings: Settings, *, serving: bool = False) -> App:
+def open_app(settings: Settings, *, serving: bool = False, board: Board | None = None) -> App:
     """Open the installation that `settings` describe.
 
     Args:
         settings: of the installation, which must have been made.
         serving: whether callers come over the network: then imports may touch only the folders
             that the settings allow. At a terminal the operating system decides.
+        board: where this process counts; None: on a sheet of its own.
 
     Raises:
         Unavailable: there is no installation yet, or a part of it is away.
@@ -95,14 +108,17 @@ def open_app(settings: Settings, *, serving: bool = False) -> App:
             settings.s3_access_key_id,
             settings.s3_secret_access_key,
         )
-        objects = open_objects(settings.objects, s3)
+        board = board or own_board()
+        observers = Observers.over(board.own)
+        objects = WatchedObjects(open_objects(settings.objects, s3), board.own)
         stack.callback(objects.close)
         compute = open_compute(settings.compute, memory=settings.worker_memory)
         stack.callback(compute.close)
         access = Access(database, settings.home / KEY_FILE)
         audit = Audit(database, settings.home / "audit")
         stack.callback(audit.close)
-        jobs = Jobs(database)
+        jobs = Jobs(database, observer=observers.jobs)
+        board.ask_also(_jobs_that_wait(database))
         room = Room(
             database=database,
             objects=objects,
@@ -117,6 +133,7 @@ def open_app(settings: Settings, *, serving: bool = False) -> App:
             else StoreAddress(
                 settings.objects, settings.database, s3, settings.database_connections
             ),
+            watch=observers.imports,
         )
         runner = JobRunner(
             jobs, _handlers(room), threads=settings.job_threads, lease_seconds=settings.job_lease
@@ -135,6 +152,8 @@ def open_app(settings: Settings, *, serving: bool = False) -> App:
             audit=audit,
             room=room,
             door=door,
+            board=board,
+            observers=observers,
             close=stack.pop_all().close,
         )
 
@@ -147,6 +166,26 @@ def _handlers(room: Room) -> dict[str, Handler]:
         copies.COPY_KIND: lambda context: copies.run_copy(room, context),
         deletion.DELETE_KIND: lambda context: deletion.run_delete(room, context),
     }
+
+
+def _jobs_that_wait(database: Database) -> Gauges:
+    """What the database says of jobs, for the metrics; it is asked every few seconds at most."""
+
+    def census() -> Census:
+        with database.read() as connection:
+            return take_census(connection, _now())
+
+    probe = Probe(census, fresh=_CENSUS_SECONDS, patience=_CENSUS_PATIENCE)
+
+    def gauges() -> Iterator[tuple[str, tuple[str, ...], float]]:
+        found = probe.ask()
+        yield "iryo_database_up", (), float(found is not None)
+        if found is not None:
+            yield "iryo_jobs_oldest_waiting_seconds", (), found.oldest_wait
+            for (kind, state), count in found.counts.items():
+                yield "iryo_jobs", (kind, state.lower()), count
+
+    return gauges
 
 
 def _import_roots(settings: Settings) -> tuple[Path, ...] | None:

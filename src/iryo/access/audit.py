@@ -144,6 +144,11 @@ class Audit:
         with self._drain:
             self._drain_all()
 
+    @property
+    def backlog(self) -> int:
+        """Bytes of events of this process that are not in the table yet."""
+        return sum(one.size - one.drained for one in (*self._retired, self._spool) if one)
+
     def close(self) -> None:
         """Move everything into the table and end.
 

@@ -4,10 +4,11 @@ No I/O, no clock. The names are those of the AWS HealthImaging API (botocore `me
 2023-07-19); where a rule comes from its developer guide, the docstring says which page.
 """
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 from iryo.errors import Conflict, InvalidInput
 
@@ -23,12 +24,14 @@ __all__ = [
     "Field",
     "FramePlace",
     "ImageSet",
+    "ImportObserver",
     "ImportOrder",
     "LosslessFormat",
     "SearchFilter",
     "SearchQuery",
     "SetState",
     "SortField",
+    "Unobserved",
     "Version",
     "WorkflowStatus",
     "frame_id",
@@ -282,3 +285,26 @@ def require_unlocked(image_set: ImageSet) -> None:
             f"image set {image_set.id} is {image_set.state}"
             f" ({image_set.workflow_status}), expected ACTIVE"
         )
+
+
+class ImportObserver(Protocol):
+    """Watches imports. Neither method may raise."""
+
+    def noted(self, outcome: str, *, read: int, stored: int) -> None:
+        """One file is done: staged, unchanged or failed; bytes of the file, and in its pack."""
+        ...
+
+    def phase(self, name: str) -> AbstractContextManager[None]:
+        """Within it, a phase of an import goes on: ingest, publish or report."""
+        ...
+
+
+class Unobserved:
+    """Nobody watches."""
+
+    def noted(self, outcome: str, *, read: int, stored: int) -> None:
+        """Nothing."""
+
+    def phase(self, name: str) -> AbstractContextManager[None]:  # noqa: ARG002
+        """Nothing."""
+        return nullcontext()

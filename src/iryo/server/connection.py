@@ -3,18 +3,30 @@
 import asyncio
 import socket
 from collections.abc import Callable
-from typing import Any, Final
+from types import FrameType
+from typing import Any, Final, Protocol
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-__all__ = ["Connection", "Server"]
+__all__ = ["Connection", "Leaving", "Server"]
 
 # What is held of requests before it is known who sends them.
 _HEAD_BYTES: Final = 64 << 10
 _HEAD_SECONDS: Final = 20.0
 _SILENT_SECONDS: Final = 60.0
+_LINGER_SECONDS: Final = 5.0
 _SWEEP_TICKS: Final = 50  # of 0.1 s
+
+
+class Leaving(Protocol):
+    """Who tells others that this process stops."""
+
+    stopping: bool
+
+    def watched(self) -> bool:
+        """Whether somebody looks, and has not been told yet."""
+        ...
 
 
 class Connection(HttpToolsProtocol):
@@ -110,9 +122,16 @@ class _Joined:
 class Server(uvicorn.Server):
     """uvicorn's server; it tells when it has started, and closes connections that say nothing."""
 
-    def __init__(self, config: uvicorn.Config, started: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        started: Callable[[], None],
+        leaving: Leaving | None = None,
+    ) -> None:
         super().__init__(config)
         self._on_started = started
+        self._leaving = leaving
+        self._leave_by: float | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """As uvicorn does."""
@@ -121,9 +140,27 @@ class Server(uvicorn.Server):
 
     async def on_tick(self, counter: int) -> bool:
         """As uvicorn does."""
+        now = asyncio.get_running_loop().time()
         if counter % _SWEEP_TICKS == 0:
-            self.sweep(asyncio.get_running_loop().time())
-        return await super().on_tick(counter)
+            self.sweep(now)
+        stop = await super().on_tick(counter)
+        return stop and not self._lingers(now)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """As uvicorn does; who asks whether we are ready hears at once that we are not."""
+        if self._leaving is not None:
+            self._leaving.stopping = True
+        if self.should_exit:
+            self.force_exit = True  # a second signal, whichever: somebody does not want to wait
+        super().handle_exit(sig, frame)
+
+    def _lingers(self, now: float) -> bool:
+        """Whether the listener stays open for a moment, so that a load balancer sees us leave."""
+        if self._leaving is None or self.force_exit or not self._leaving.watched():
+            return False
+        if self._leave_by is None:
+            self._leave_by = now + _LINGER_SECONDS
+        return now < self._leave_by
 
     def sweep(self, now: float) -> None:
         """Close the connections whose clients owe the rest of a request for too long."""

@@ -1,6 +1,7 @@
 """The ASGI application of the AWS protocols."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, Final
 
@@ -30,15 +31,24 @@ class AwsEndpoint:
 
     Args:
         inline: serve frames on the event loop; right for stores that answer from local disk.
+        turned_away: called when a request is refused because bodies take all the room.
 
     A body is kept only if the request claims to be signed, and all together hold at most
     8 x `max_body` bytes; what is beyond is told to come again later.
     """
 
-    def __init__(self, gateway: Gateway, *, max_body: int, inline: bool) -> None:
+    def __init__(
+        self,
+        gateway: Gateway,
+        *,
+        max_body: int,
+        inline: bool,
+        turned_away: Callable[[], None] = lambda: None,
+    ) -> None:
         self._gateway = gateway
         self._max_body = max_body
         self._inline = inline
+        self._turned_away = turned_away
         self._writers = asyncio.Semaphore(_WRITERS)
         self._held = 0  # bytes of bodies, of all requests; changed on the event loop only
 
@@ -55,6 +65,7 @@ class AwsEndpoint:
         if body is None:
             return
         if held.over:
+            self._turned_away()
             await _send(_busy(), send, head=False)
             return
         path: str = scope["raw_path"].decode("latin-1") if scope.get("raw_path") else scope["path"]
@@ -66,6 +77,7 @@ class AwsEndpoint:
             headers=_headers(scope["headers"]),
             body=body,
             source=client[0] if client else "",
+            received=time.perf_counter(),
         )
         if self._inline and path.endswith(_INLINE):
             response = self._gateway.handle(request)

@@ -234,7 +234,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         "metrics_token",
         SECRET,
         None,
-        "The bearer token that /-/metrics asks for. Not set: it answers on loopback only.",
+        "The bearer token that opens /-/metrics to others than this machine. Not set: to none.",
     ),
     Setting(
         "otel_endpoint",

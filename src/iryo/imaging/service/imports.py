@@ -8,11 +8,12 @@ it passes over what is noted already.
 import itertools
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import delete, func, insert, select
 
@@ -29,6 +30,8 @@ from iryo.imaging.store import IMPORT_KIND, staged_files
 from iryo.jobs import Job, JobContext, JobState
 
 __all__ = ["get", "list_page", "output_folder", "resume", "run_import", "start"]
+
+T = TypeVar("T")
 
 _BATCH_FILES: Final = 32
 _BATCH_BYTES: Final = 48 << 20
@@ -147,7 +150,7 @@ def run_import(room: Room, context: JobContext) -> dict[str, Any]:
     outcomes = room.compute.map_unordered(
         ingest, batches(), check=context.check, seconds=partial(_seconds, room)
     )
-    for outcome in outcomes:
+    for outcome in _during(room.watch.phase("ingest"), outcomes):
         context.check()
         if outcome.error is None:
             done += _note(room, context, outcome.value or (), sequence)
@@ -160,14 +163,22 @@ def run_import(room: Room, context: JobContext) -> dict[str, Any]:
     context.progress(done, done)
     for series in staged_series(room, job.id):
         context.check()
-        publish(room, context, series)
+        with room.watch.phase("publish"):
+            publish(room, context, series)
     context.check()
     if job.payload["output"] is not None:
         room.check_path(folder, "outputS3Uri")
-    summary = write_report(room, job, folder)
+    with room.watch.phase("report"):
+        summary = write_report(room, job, folder)
     with room.database.write() as connection:
         connection.execute(delete(staged_files).where(staged_files.c.job_id == job.id))
     return summary
+
+
+def _during(phase: AbstractContextManager[None], items: Iterable[T]) -> Iterator[T]:
+    """The items, while a phase goes on that ends with them."""
+    with phase:
+        yield from items
 
 
 def _one_by_one(
@@ -260,6 +271,7 @@ def _refused(item: BadSource) -> FileResult:
 def _note(
     room: Room, context: JobContext, results: Iterable[FileResult], sequence: Iterator[int]
 ) -> int:
+    results = list(results)
     rows = [
         {
             "job_id": context.job.id,
@@ -280,6 +292,9 @@ def _note(
         with room.database.write() as connection:
             context.hold(connection)
             connection.execute(insert(staged_files), rows)
+    for result in results:
+        stored = result.record.get("stored_size", 0)
+        room.watch.noted(result.outcome, read=result.file.size, stored=stored)
     return len(rows)
 
 

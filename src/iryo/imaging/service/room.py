@@ -9,6 +9,7 @@ from pathlib import Path
 
 from iryo.compute import Compute
 from iryo.errors import AccessDenied, InvalidInput
+from iryo.imaging.model import ImportObserver, Unobserved
 from iryo.imaging.service.places import Places
 from iryo.jobs import Jobs
 from iryo.store.address import StoreAddress
@@ -46,6 +47,7 @@ class Room:
     wake: Callable[[], None] = lambda: None
     clock: Callable[[], datetime] = utcnow
     places: Places = field(default_factory=Places)
+    watch: ImportObserver = field(default_factory=Unobserved)
 
     def check_path(self, path: Path, where: str) -> Path:
         """The resolved path, if imports may touch it.
