@@ -25,13 +25,14 @@ FLOOR = {
     "wire",
     "watch",
     "access",
+    "backup",
     "notify",
     "pages",
     "models",
 }
 ROOMS = {"imaging", "workflows", "cells", "triage", "scribe", "records", "omics"}
 DOORS = {"aws", "dicomweb", "dimse", "ups", "fhir", "ga4gh", "cli", "web"}
-EDGES = {"app", "cli", "demo", "server", "work"}
+EDGES = {"app", "cli", "demo", "doctor", "server", "work"}
 TOP = {"__init__", "__main__", "errors", "settings"} | EDGES
 
 # Folders of tests beside those that mirror the source: suites that others wrote, servers that tests

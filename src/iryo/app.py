@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import Final, Self
 
 from iryo.access import Access, Audit, Caller
+from iryo.access.keyfile import KeyFile
+from iryo.backup import BACKUP_KIND, Installation, run_backup
 from iryo.compute import Compute, open_compute
 from iryo.errors import Unavailable
 from iryo.imaging import aws as imaging_aws
 from iryo.imaging.service import copies, deletion, imports, update
+from iryo.imaging.service.naming import image_sets_naming
 from iryo.imaging.service.room import Room
 from iryo.imaging.store import IMPORT_KIND
 from iryo.jobs import Handler, JobRunner, Jobs
@@ -28,7 +31,7 @@ from iryo.wire import PageTokens
 from iryo.wire.aws import Authenticated, Gateway
 from iryo.wire.http import Request
 
-__all__ = ["KEY_FILE", "RESUMABLE", "App", "open_app"]
+__all__ = ["KEY_FILE", "RESUMABLE", "App", "open_app", "s3_access"]
 
 KEY_FILE: Final = "iryo.key"
 _CENSUS_SECONDS: Final = 5.0
@@ -56,7 +59,20 @@ class App:
     door: imaging_aws.Door
     board: Board
     observers: Observers
+    backups: Installation
     close: Callable[[], None]
+
+    @cached_property
+    def backup_runner(self) -> JobRunner:
+        """Runs backups, and nothing else; for the command that was asked for one.
+
+        No server does: a backup goes where the operator says, perhaps to a disk of one machine.
+        """
+        return JobRunner(
+            self.jobs,
+            {BACKUP_KIND: lambda context: run_backup(self.backups, context)},
+            lease_seconds=self.settings.job_lease,
+        )
 
     @cached_property
     def gateway(self) -> Gateway:
@@ -102,12 +118,7 @@ def open_app(settings: Settings, *, serving: bool = False, board: Board | None =
         database = Database(settings.database)
         stack.callback(database.close)
         database.migrate()
-        s3 = S3Access(
-            settings.s3_region,
-            settings.s3_endpoint,
-            settings.s3_access_key_id,
-            settings.s3_secret_access_key,
-        )
+        s3 = s3_access(settings)
         board = board or own_board()
         observers = Observers.over(board.own)
         objects = WatchedObjects(open_objects(settings.objects, s3), board.own)
@@ -154,8 +165,26 @@ def open_app(settings: Settings, *, serving: bool = False, board: Board | None =
             door=door,
             board=board,
             observers=observers,
+            backups=Installation(
+                database=database,
+                objects=objects,
+                jobs=jobs,
+                key=KeyFile(settings.home / KEY_FILE),
+                open_place=lambda url: open_objects(url, s3),
+                affected=lambda key: image_sets_naming(room, key),
+            ),
             close=stack.pop_all().close,
         )
+
+
+def s3_access(settings: Settings) -> S3Access:
+    """How the settings say that S3 is spoken to."""
+    return S3Access(
+        settings.s3_region,
+        settings.s3_endpoint,
+        settings.s3_access_key_id,
+        settings.s3_secret_access_key,
+    )
 
 
 def _handlers(room: Room) -> dict[str, Handler]:

@@ -27,21 +27,27 @@ _VERSION: Final = b"\x01"  # AES-256-GCM under the key derived for _SEALING
 
 _SEALING: Final = "iryo access secrets"
 _SIGNING: Final = "iryo signing "
+_FINGERPRINT: Final = "iryo fingerprint"
 
 
-def create_key_file(path: Path) -> None:
+def create_key_file(path: Path, key: bytes | None = None) -> None:
     """Make a key file: mode 600, and whole or not at all, whoever else makes it and whatever falls.
+
+    Args:
+        path: where.
+        key: what `KeyFile.raw` gave, to have that one again; a new one without it.
 
     Raises:
         Conflict: if there is something at `path`; it is left as it is.
     """
+    key = secrets.token_bytes(_LENGTH) if key is None else key
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE)
     try:
         try:
             os.fchmod(descriptor, _MODE)  # a umask may have taken the owner's rights away
-            os.write(descriptor, secrets.token_bytes(_LENGTH))
+            os.write(descriptor, key)
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
@@ -74,6 +80,14 @@ class KeyFile:
     def signing_secret(self, purpose: str) -> bytes:
         """32 bytes for one purpose; one purpose's tell nothing of another's (RFC 5869)."""
         return self._derive(_SIGNING + purpose)
+
+    def raw(self) -> bytes:
+        """The key itself: who has it and the database can open every secret."""
+        return self._key
+
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits that tell key files apart, and tell nothing of the key."""
+        return self._derive(_FINGERPRINT)[:8].hex()
 
     def seal(self, text: str, name: str) -> bytes:
         """Encrypt a text; it opens only under the same `name`, so that no row can pose as another.

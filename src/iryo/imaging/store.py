@@ -22,6 +22,7 @@ from sqlalchemy import (
     text,
 )
 
+from iryo.store.references import OBJECT_KEY
 from iryo.store.sql import Json, Timestamp, metadata
 
 __all__ = [
@@ -84,7 +85,7 @@ instances = Table(
     Column("source_syntax", String(64), nullable=False),
     Column("stored_syntax", String(64)),
     Column("digest", LargeBinary(32), nullable=False),
-    Column("pack", String(255), nullable=False),
+    Column("pack", String(255), nullable=False, info=dict(OBJECT_KEY)),
     Column("header_offset", BigInteger, nullable=False),
     Column("header_length", BigInteger, nullable=False),
     Column("document_offset", BigInteger, nullable=False),
@@ -184,7 +185,7 @@ image_set_versions = Table(
     Column("is_primary", Boolean, nullable=False),
     Column("forced", Boolean, nullable=False),
     Column("message", Text),
-    Column("document", String(255), nullable=False),
+    Column("document", String(255), nullable=False, info=dict(OBJECT_KEY)),
     Column("created_at", Timestamp, nullable=False),
     Column("updated_at", Timestamp, nullable=False),
     Column("deleted_at", Timestamp),
@@ -227,7 +228,7 @@ staged_files = Table(
     Column("identity", String(64)),
     Column("image_set_id", String(32)),
     Column("record", Json, nullable=False),
-    Column("pack", String(255)),
+    Column("pack", String(255), info=dict(OBJECT_KEY)),
     Index("ix_imaging_staged_file", "job_id", "input_file"),
     Index("ix_imaging_staged_pack", "pack"),
     Index("ix_imaging_staged_series", "job_id", "outcome", "study_uid", "series_uid", "sequence"),

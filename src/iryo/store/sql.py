@@ -183,6 +183,14 @@ class Database:
         self._make_file()
         upgrade(self)
 
+    def make(self) -> None:
+        """Make the file of a database that is one, if it is not there; it has no tables yet.
+
+        Raises:
+            Unavailable: it cannot be made.
+        """
+        self._make_file()
+
     def close(self) -> None:
         """Close all connections."""
         self._check_process()
