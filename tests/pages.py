@@ -10,12 +10,13 @@ What a block's language means:
 - ``console``: lines after ``$ `` are given to bash (``> `` or a backslash goes on with the same
   command), other lines are what it prints; ``...`` stands for anything. Variables and the folder
   stay from block to block. A command that ends in ``&`` runs until the page ends; the page goes on
-  when it has printed its address.
+  when it has printed its address, or what ends it.
 - ``python``: executed; names stay from block to block.
 - ``json``, ``toml``, ``yaml``: must parse.
 - ``text``: shown. After ``<!-- output -->`` it is what the block before it printed.
 
-``<!-- not run: reason -->`` before a block says why it is only read.
+``<!-- not run: reason -->`` before a block says why it is only read. ``<!-- needs: ... -->`` in a
+page names what not every machine has: then a test of its own runs it where that is there.
 """
 
 import contextlib
@@ -40,6 +41,8 @@ import yaml
 
 FENCE = re.compile(r"^(?P<indent>\s*)(?P<fence>`{3,}|~{3,})\s*(?P<language>[\w+-]*)")
 COMMENT = re.compile(r"^\s*<!--\s*(?P<text>.*?)\s*-->\s*$")
+NEEDS = re.compile(r"<!-- needs: (.*?) -->")
+READY = re.compile(r"(?:http|tcp)://|Ctrl-C")
 RUN = {"console", "python"}
 PARSED = {"json", "toml", "yaml"}
 SHOWN = {"text"}
@@ -152,7 +155,9 @@ class Session:
         """Run one command, keep the variables and folder that it leaves, give what it printed."""
         read, write = os.pipe()
         script = (
-            f"set -aeo pipefail\n{command}\nenv -0 >&{write}; printf 'PWD=%s' \"$PWD\" >&{write}"
+            # A server that the command leaves behind must not keep our pipe open.
+            f"set -aeo pipefail\n{{\n{command}\n}} {write}>&-\n"
+            f"env -0 >&{write}; printf 'PWD=%s' \"$PWD\" >&{write}"
         )
         ran = subprocess.run(
             ["bash", "-c", script],
@@ -189,7 +194,7 @@ class Session:
         seen = []
         for line in server.stdout:
             seen.append(line)
-            if "http://" in line:
+            if READY.search(line):
                 # What it prints from now on must not fill the pipe and stop it.
                 threading.Thread(target=server.stdout.read, daemon=True).start()
                 self.printed = "".join(seen)

@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 import iryo
-from tests.pages import PARSED, RUN, SHOWN, Block, Session, blocks, commands, same
+from tests.pages import NEEDS, PARSED, RUN, SHOWN, Block, Session, blocks, commands, same
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -41,6 +41,8 @@ def name_of(path: Path) -> str:
 
 def page_parameters() -> Iterator[object]:
     for path in PAGES:
+        if NEEDS.search(path.read_text(encoding="utf-8")):
+            continue  # run by a test of its own
         found = [block for block in blocks(path.read_text(encoding="utf-8")) if block.runs]
         if found:
             needs_cli = any(re.search(r"\biryo\b", block.text) for block in found)
@@ -51,6 +53,11 @@ def page_parameters() -> Iterator[object]:
 @pytest.mark.parametrize("path", list(page_parameters()))
 def test_examples_work(path: Path, tmp_path: Path) -> None:
     """In an empty home, with a free port, as the reader of that page would run them."""
+    read_and_run(path, tmp_path)
+
+
+def read_and_run(path: Path, tmp_path: Path, **more: str) -> None:
+    """Run a page in a process of its own, in an empty home below `tmp_path`."""
     work = tmp_path / "work"
     work.mkdir()
     with socket.socket() as probe:
@@ -63,6 +70,7 @@ def test_examples_work(path: Path, tmp_path: Path) -> None:
         "COLUMNS": "100",
         "NO_COLOR": "1",
         "IRYO_PORT": str(port),
+        **more,
         **{name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")},
     }
     ran = subprocess.run(

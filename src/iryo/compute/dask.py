@@ -2,7 +2,7 @@
 
 Why not `distributed.Client.get_executor`: its futures do not tell a scheduler that went away from
 a call that was cancelled, it does not come back after that, and what a function raises reaches
-Dask's own log, with its arguments. See docs/decisions/0006-an-executor-of-our-own-on-dask.md.
+Dask's own log, with its arguments. See docs/decisions/0007-an-executor-of-our-own-on-dask.md.
 """
 
 import asyncio
