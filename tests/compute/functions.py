@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from iryo.errors import Conflict, InvalidDicom, TooLarge, Unavailable
 
@@ -138,3 +138,8 @@ def die_then_look_around(path: str) -> list[str]:
     threading.Event().wait(0.002)
     running.unlink()
     return []
+
+
+def known_to_dask(dask_worker: Any) -> int:
+    """How many calls a Dask worker runs or is to run; Dask itself calls this."""
+    return len(dask_worker.state.tasks)

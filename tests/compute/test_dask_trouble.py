@@ -3,15 +3,23 @@
 import logging
 import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import dask
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
-from iryo.compute import Compute
+from iryo.compute import Compute, open_compute
 from iryo.compute.dask import DaskExecutor
-from iryo.errors import Conflict, Unavailable, WorkerDied
+from iryo.errors import Conflict, InvalidInput, TookTooLong, Unavailable, WorkerDied
 from tests.compute import functions
 from tests.grown.dask import Cluster
 
@@ -23,7 +31,7 @@ def cluster() -> Iterator[Cluster]:
 
 
 def opened(cluster: Cluster) -> Compute:
-    executor = DaskExecutor(cluster.url.replace("dask://", "tcp://"), patience=3)
+    executor = DaskExecutor(cluster.address, patience=3)
     return Compute(executor, workers=executor.workers)
 
 
@@ -112,7 +120,7 @@ def test_waiting_for_workers_can_be_given_up(cluster: Cluster) -> None:
 def test_what_waits_is_cancelled_with_its_map(cluster: Cluster, tmp_path: Path) -> None:
     cluster.worker()
     flag, mark, begun = tmp_path / "flag", tmp_path / "mark", tmp_path / "flag.begun"
-    executor = DaskExecutor(cluster.url.replace("dask://", "tcp://"))
+    executor = DaskExecutor(cluster.address)
     with Compute(executor, workers=executor.workers) as compute:
 
         def items() -> Iterator[tuple[str, str]]:
@@ -124,7 +132,7 @@ def test_what_waits_is_cancelled_with_its_map(cluster: Cluster, tmp_path: Path) 
         outcomes = compute.map_unordered(wait_or_touch, items(), window=2, check=stop)
         with pytest.raises(InterruptedError):
             next(outcomes)
-        while sum(map(len, executor._client.processing().values())) > 1:
+        while sum(executor._client.run(functions.known_to_dask).values()) > 1:
             threading.Event().wait(0.01)
         flag.touch()
         assert len(pids(compute)) == 1
@@ -194,3 +202,88 @@ def test_dask_leaves_signals_and_logs_alone(
         assert os.getpid() not in pids(compute)
     assert before == {number: signal.getsignal(number) for number in before}
     assert capfd.readouterr() == ("", "")
+
+
+def test_an_item_that_takes_too_long(cluster: Cluster, tmp_path: Path) -> None:
+    """Its worker leaves after that word, and its nanny starts it again."""
+    worker = cluster.worker(nanny=True)
+    never = str(tmp_path / "never")
+    here = [str(tmp_path / f"here-{number}") for number in range(3)]
+    for path in here:
+        Path(path).touch()
+
+    def seconds(path: str) -> float:
+        return 0.5 if path == never else 60
+
+    with opened(cluster) as compute:
+        items = [here[0], never, *here[1:]]
+        found = {
+            one.item: one
+            for one in compute.map_unordered(functions.wait_for, items, seconds=seconds)
+        }
+        late = found.pop(never).error
+        assert type(late) is TookTooLong
+        assert "longer than 0 seconds" in str(late)
+        assert {one.result() for one in found.values()} == set(here)
+        worker.wait_for("Registered to:", times=2)
+        assert len(pids(compute)) == 1
+
+
+def test_tls(tmp_path: Path) -> None:
+    """With certificates that Dask's own configuration names; who has none gets nowhere."""
+    key, certificate = certified(tmp_path)
+    files = {
+        f"distributed.comm.tls.{role}.{kind}": str(path)
+        for role in ("scheduler", "worker", "client")
+        for kind, path in (("key", key), ("cert", certificate))
+    } | {"distributed.comm.tls.ca-file": str(certificate)}
+    variables = {
+        "DASK_" + name.upper().replace(".", "__").replace("-", "_"): path
+        for name, path in files.items()
+    }
+    with Cluster(tls=variables) as cluster:
+        cluster.worker()
+        assert cluster.url.startswith("dask+tls://")
+        with dask.config.set(files), open_compute(cluster.url) as compute:
+            assert len(pids(compute)) == 1
+        with open_compute(cluster.url) as compute, pytest.raises(InvalidInput, match="no certif"):
+            pids(compute)
+        plain = DaskExecutor(cluster.address.replace("tls:", "tcp:"), patience=1)
+        with Compute(plain, workers=plain.workers) as compute, pytest.raises(Unavailable):
+            pids(compute)
+
+
+def certified(folder: Path) -> tuple[Path, Path]:
+    """A key and a certificate that signs itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "dask")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    (folder / "key.pem").write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    (folder / "cert.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    return folder / "key.pem", folder / "cert.pem"
+
+
+def test_dask_is_not_loaded_before_it_is_used() -> None:
+    program = (
+        "import sys; from iryo.app import open_app; from iryo.compute import open_compute; "
+        "open_compute('dask://127.0.0.1:1').close(); "
+        "sys.exit(bool({'dask', 'distributed', 'tornado'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -81,11 +81,18 @@ class Cluster:
             `distributed.scheduler.allowed-failures`.
         host: the address that all listen on.
         within: words before the scheduler's command, such as ``ip netns exec name``.
+        tls: variables that name the certificates; then all speak TLS.
     """
 
     def __init__(
-        self, *, allowed_failures: int = 0, host: str = "127.0.0.1", within: Sequence[str] = ()
+        self,
+        *,
+        allowed_failures: int = 0,
+        host: str = "127.0.0.1",
+        within: Sequence[str] = (),
+        tls: Mapping[str, str] | None = None,
     ) -> None:
+        self._tls = dict(tls or {})
         self._allowed_failures = allowed_failures
         self._host = host
         self._within = tuple(within)
@@ -98,7 +105,12 @@ class Cluster:
     @property
     def url(self) -> str:
         """What IRYO_COMPUTE is set to."""
-        return f"dask://{self._host}:{self.port}"
+        return f"{'dask+tls' if self._tls else 'dask'}://{self._host}:{self.port}"
+
+    @property
+    def address(self) -> str:
+        """The scheduler's address, as Dask writes it."""
+        return f"{'tls' if self._tls else 'tcp'}://{self._host}:{self.port}"
 
     def __enter__(self) -> Self:
         self.folder = Path(tempfile.mkdtemp(prefix="iryo-dask-"))
@@ -121,7 +133,8 @@ class Cluster:
         self.scheduler = self._start(
             "scheduler",
             self._within,
-            *("--host", self._host, "--port", str(self.port)),
+            *("--host", f"{self.address.partition(':')[0]}://{self._host}"),
+            *("--port", str(self.port)),
             *("--dashboard-address", f"{self._host}:0", "--idle-timeout", "1200"),
         )
         self.scheduler.wait_for("Scheduler at:")
@@ -147,7 +160,7 @@ class Cluster:
         worker = self._start(
             "worker",
             self._within if within is None else within,
-            *(f"tcp://{self._host}:{self.port}", "--nthreads", "1", "--no-dashboard"),
+            *(self.address, "--nthreads", "1", "--no-dashboard"),
             *("--nanny" if nanny else "--no-nanny", "--host", host or self._host),
             *("--local-directory", str(self.folder), "--death-timeout", "60"),
             more=more,
@@ -170,6 +183,7 @@ class Cluster:
             "PYTHONPATH": str(ROOT),
             "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": str(self._allowed_failures),
             "DASK_DISTRIBUTED__WORKER__MEMORY__TERMINATE": "false",
+            **self._tls,
             **(more or {}),
         }
         log = self.folder / f"{what}-{self._count}.log"

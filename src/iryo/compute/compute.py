@@ -71,8 +71,8 @@ class Compute:
         While an outcome is waited for, `check` is called about once a second; what it raises comes
         out of here.
 
-        `seconds` says how long an item may take. Our own worker processes are ended after it, and
-        the item's error is TookTooLong; where no worker can be ended, it has all the time.
+        `seconds` says how long an item may take. Worker processes end after it, and the item's
+        error is TookTooLong; the calling thread cannot be ended, and there it has all the time.
 
         `function` is sent to the workers by name: a function of a module, perhaps in a `partial`.
         It keeps what is dear to open (a database) with `functools.cache`, once in each worker. An

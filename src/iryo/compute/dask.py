@@ -8,6 +8,7 @@ Dask's own log, with its arguments. See docs/decisions/0007-an-executor-of-our-o
 import asyncio
 import importlib.util
 import logging
+import os
 import pickle
 import platform
 import threading
@@ -16,6 +17,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future, InvalidStateError
 from contextlib import suppress
 from functools import cache, partial
+from queue import Empty, SimpleQueue
 from typing import Any, Final, ParamSpec, TypeVar
 from uuid import uuid4
 from weakref import WeakSet
@@ -23,7 +25,7 @@ from weakref import WeakSet
 from iryo import __version__, logs
 from iryo.compute.within import Within
 from iryo.compute.worker import answer, make_ready
-from iryo.errors import Conflict, IryoError, Unavailable, WorkerDied
+from iryo.errors import Conflict, InvalidInput, IryoError, TookTooLong, Unavailable, WorkerDied
 
 __all__ = ["SCHEMES", "DaskExecutor", "carry_out"]
 
@@ -33,15 +35,16 @@ R = TypeVar("R")
 SCHEMES: Final = {"dask": "tcp", "dask+tls": "tls"}
 _LOG: Final = logging.getLogger(__name__)
 _LOOK_SECONDS: Final = 1.0  # how old the number of workers may be
+_LEAVE_SECONDS: Final = 2.0  # for the last answer of a worker to be fetched
 
 
 class DaskExecutor(Executor):
     """Runs calls on the workers of a Dask cluster; nothing is connected before there is work.
 
     A future raises WorkerDied if workers died in the middle of its call, as often as the scheduler
-    allows (`distributed.scheduler.allowed-failures`), Unavailable if the scheduler went away, and
-    Conflict if the workers' iryo or Python is not ours. The next call connects anew. While there is
-    no worker, calls wait for one.
+    allows (`distributed.scheduler.allowed-failures`), TookTooLong if its call was a `Within` whose
+    time is over, Unavailable if the scheduler went away, and Conflict if the worker's iryo or
+    Python is not ours. The next call connects anew. While there is no worker, calls wait for one.
 
     Args:
         address: of the scheduler: tcp://host:port, or tls://host:port, for which Dask's own
@@ -77,7 +80,7 @@ class DaskExecutor(Executor):
             client = self._connected()
             try:
                 asked = client.submit(
-                    partial(carry_out, _versions()),
+                    partial(carry_out, _versions(), within=_seconds_of(fn)),
                     call,
                     # Its first part is what Dask's dashboard shows.
                     key=f"{_name_of(fn)}-{uuid4().hex}",
@@ -141,6 +144,12 @@ class DaskExecutor(Executor):
 
     def _connect(self) -> Any:
         clients = _quiet_dask()
+        if self._address.startswith("tls:") and not _has_certificates():
+            raise InvalidInput(
+                "found no certificates in Dask's configuration (distributed.comm.tls), which "
+                "dask+tls:// needs",
+                where="compute",
+            )
         try:
             return clients(self._address, timeout=self._patience, set_as_default=False)
         except (OSError, ValueError) as error:
@@ -184,18 +193,31 @@ class DaskExecutor(Executor):
         self._workers = count
 
 
-def carry_out(expected: tuple[str, str], call: bytes) -> bytes:
+def carry_out(expected: tuple[str, str], call: bytes, *, within: float | None = None) -> bytes:
     """The worker's side: do a call, and answer as `iryo.compute.worker` does; raises nothing.
 
     Args:
         expected: iryo's version and Python's, of who asks.
         call: the pickled call.
+        within: seconds after which the answer is TookTooLong. What runs cannot be ended but with
+            its process, so that leaves then; a nanny, or who else started it, starts it again.
     """
     _ready_once()
     if expected != _versions():
         # A worker that came after those that were asked when the cluster was reached.
         call = pickle.dumps(({}, _compare, (expected, "who asks", _versions()), {}))
-    return answer(call)
+    if within is None:
+        return answer(call)
+    answers: SimpleQueue[bytes] = SimpleQueue()
+    threading.Thread(target=lambda: answers.put(answer(call)), daemon=True).start()
+    try:
+        return answers.get(timeout=within)
+    except Empty:
+        leaving = threading.Timer(_LEAVE_SECONDS, os._exit, (1,))
+        leaving.daemon = True
+        leaving.start()
+        late = TookTooLong(f"it took longer than {within:.0f} seconds")
+        return pickle.dumps((None, late, ""))
 
 
 def _compare(found: tuple[str, str], who: str, ours: tuple[str, str] | None = None) -> None:
@@ -274,6 +296,13 @@ def _quiet_dask() -> Callable[..., Any]:
     return Client
 
 
+def _has_certificates() -> bool:
+    from distributed import Security
+
+    security: Any = Security  # it comes without types
+    return security().get_connection_args("client")["ssl_context"] is not None
+
+
 @cache
 def _versions() -> tuple[str, str]:
     return __version__, ".".join(platform.python_version_tuple()[:2])
@@ -282,6 +311,10 @@ def _versions() -> tuple[str, str]:
 @cache
 def _ready_once() -> None:
     make_ready()
+
+
+def _seconds_of(function: Any) -> float | None:
+    return function.seconds if isinstance(function, Within) else None
 
 
 def _name_of(function: Any) -> str:
