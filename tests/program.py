@@ -42,6 +42,10 @@ class Program:
         """The JSON objects that it prints, one a line."""
         return [json.loads(line) for line in self.says(*words, "--json").splitlines()]
 
+    def lines_of(self, *words: str | Path, code: int) -> list[Any]:
+        """As `lines`, of a command that ends with another code."""
+        return [json.loads(line) for line in self.says(*words, "--json", code=code).splitlines()]
+
     @property
     def environment(self) -> dict[str, str]:
         """The environment of its processes."""

@@ -15,7 +15,7 @@ from iryo.backup import BACKUP_KIND, Installation, run_backup
 from iryo.compute import Compute, open_compute
 from iryo.errors import Unavailable
 from iryo.imaging import aws as imaging_aws
-from iryo.imaging.service import copies, deletion, imports, update
+from iryo.imaging.service import condition, copies, deletion, imports, update
 from iryo.imaging.service.naming import image_sets_naming
 from iryo.imaging.service.room import Room
 from iryo.imaging.store import IMPORT_KIND
@@ -31,7 +31,7 @@ from iryo.wire import PageTokens
 from iryo.wire.aws import Authenticated, Gateway
 from iryo.wire.http import Request
 
-__all__ = ["KEY_FILE", "RESUMABLE", "App", "open_app", "s3_access"]
+__all__ = ["KEY_FILE", "RESUMABLE", "App", "Question", "open_app", "questions", "s3_access"]
 
 KEY_FILE: Final = "iryo.key"
 _CENSUS_SECONDS: Final = 5.0
@@ -41,6 +41,31 @@ _COLLECT_AFTER: Final = 100_000  # new containers
 RESUMABLE: Final = frozenset({IMPORT_KIND})
 """The kinds of job that, when they have failed, can go on where they stopped. The others have let
 go of what they held, and are asked for anew."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a doctor asks a room: how many things are wrong; what to say if some are, and if none.
+
+    `found` has ``{count}`` in it.
+    """
+
+    count: Callable[[Database], int]
+    found: str
+    advice: str
+    fine: str
+
+
+def questions() -> tuple[Question, ...]:
+    """What the rooms can say of their own data."""
+    return (
+        Question(
+            condition.open_damage,
+            condition.DAMAGE_FOUND,
+            condition.DAMAGE_ADVICE,
+            "no damage is known",
+        ),
+    )
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import typer
 from typer.core import TyperGroup
 
 from iryo import __version__
-from iryo.cli import access, backup, call, jobs, restore, setup, work
+from iryo.cli import access, backup, call, doctor, jobs, restore, setup, work
 from iryo.cli.shell import FAILED, INTERRUPTED, REFUSED, Shell, exit_code
 from iryo.errors import IryoError
 from iryo.imaging.cli import add_commands as add_imaging
@@ -163,6 +163,7 @@ def _build() -> typer.Typer:
     access.add_commands(program)
     backup.add_commands(program)
     restore.add_commands(program)
+    doctor.add_commands(program)
     return program
 
 
