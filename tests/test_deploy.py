@@ -225,7 +225,11 @@ def test_nginx_understands_its_example(tmp_path: Path) -> None:
         capture_output=True,
     )
     ours = (DEPLOY / "proxy" / "nginx.conf").read_text().replace("/etc/nginx/tls", str(tmp_path))
-    (tmp_path / "nginx.conf").write_text(f"events {{}}\npid {tmp_path}/pid;\nhttp {{\n{ours}\n}}\n")
+    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    places = "".join(f"{kind}_temp_path {tmp_path}/{kind};\n" for kind in kinds)
+    (tmp_path / "nginx.conf").write_text(
+        f"events {{}}\npid {tmp_path}/pid;\nhttp {{\naccess_log off;\n{places}{ours}\n}}\n"
+    )
     ran = subprocess.run(
         ["nginx", "-t", "-c", tmp_path / "nginx.conf"], capture_output=True, text=True, check=False
     )

@@ -94,7 +94,7 @@ def await_stores() -> None:
     there = (
         "postgresql" in "".join(path.read_text() for path in (source / "store").glob("*.py")),
         (source / "store" / "s3.py").exists(),
-        "s3://" in (source / "imaging" / "service" / "imports.py").read_text(),
+        (source / "imaging" / "service" / "location.py").exists(),
     )
     if not all(there):
         pytest.skip(f"PostgreSQL, S3, inputs in S3: {there}")
