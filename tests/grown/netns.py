@@ -4,17 +4,20 @@ What runs in one reaches the others, and servers of ours through a `Relay`, by T
 else: of /tmp, where tests keep their files, it sees an empty one of its own.
 """
 
+import itertools
 import os
 import shutil
 import socket
 import subprocess
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Final, Self
 
 __all__ = ["Host", "Network", "Relay", "why_not"]
 
 _PREFIX: Final = 24
+_COUNT: Final = itertools.count()
 _NEW_TMP: Final = 'mount -t tmpfs none /tmp && hostname "$0" && exec "$@"'
 
 
@@ -53,12 +56,13 @@ class Network:
 
     def __init__(self, *names: str) -> None:
         number = os.getpid() % (32 * 256)
-        self._bridge = f"iryo-{os.getpid()}"
+        # What is deleted goes a moment later, so names are not used again; 15 characters at most.
+        self._bridge = f"iy{os.getpid()}.{next(_COUNT) % 100}"
         self._net = f"10.{192 + number // 256}.{number % 256}"
         self.address = f"{self._net}.1"
         """Of the machine that the tests run on."""
         self.hosts = {
-            name: Host(f"{name}-{os.getpid()}", f"{self._net}.{place}")
+            name: Host(f"{name}-{self._bridge}", f"{self._net}.{place}")
             for place, name in enumerate(names, 10)
         }
 
@@ -75,9 +79,10 @@ class Network:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for host in self.hosts.values():
-            with suppress(subprocess.CalledProcessError):
-                _ip("netns", "del", host.name)
+        for place, host in enumerate(self.hosts.values()):
+            for words in (("link", "del", f"{self._bridge}-{place}"), ("netns", "del", host.name)):
+                with suppress(subprocess.CalledProcessError):
+                    _ip(*words)
         with suppress(subprocess.CalledProcessError):
             _ip("link", "del", self._bridge)
 
@@ -97,35 +102,44 @@ class Relay:
         self._target = ("127.0.0.1", port)
         self._listener = socket.create_server((address, 0))
         self.port: int = self._listener.getsockname()[1]
-        self._open: set[socket.socket] = set()
+        self._open: list[socket.socket] = []
+        self._threads: list[threading.Thread] = []
 
     def __enter__(self) -> Self:
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._start(self._accept)
         return self
 
     def __exit__(self, *_: object) -> None:
-        with suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        for connection in list(self._open):
+        self._open.append(self._listener)
+        for end in self._open:
             with suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
+                end.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join()
+        for end in self._open:
+            end.close()
+
+    def _start(self, work: Callable[..., None], *given: socket.socket) -> None:
+        thread = threading.Thread(target=work, args=given, daemon=True)
+        self._threads.append(thread)
+        thread.start()
 
     def _accept(self) -> None:
         with suppress(OSError):
             while True:
                 near, _ = self._listener.accept()
+                self._open.append(near)
                 far = socket.create_connection(self._target)
-                for one, other in ((near, far), (far, near)):
-                    self._open.add(one)
-                    threading.Thread(target=self._pump, args=(one, other), daemon=True).start()
+                self._open.append(far)
+                self._start(self._pump, near, far)
+                self._start(self._pump, far, near)
 
     def _pump(self, one: socket.socket, other: socket.socket) -> None:
         with suppress(OSError):
             while data := one.recv(1 << 16):
                 other.sendall(data)
+        with suppress(OSError):
             other.shutdown(socket.SHUT_WR)
-        self._open.discard(one)
 
 
 def _ip(*words: str) -> None:
