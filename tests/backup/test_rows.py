@@ -26,7 +26,7 @@ from iryo.backup.model import TableRows
 from iryo.backup.rows import clear, columns_of, dumped, first_rows, load, wanted
 from iryo.errors import Damaged, InvalidInput
 from iryo.store import Database, Json, Timestamp
-from iryo.store.references import OBJECT_KEY
+from iryo.store.references import OBJECT_KEY, object_columns
 from iryo.store.sql import metadata
 
 TABLES = MetaData()
@@ -160,3 +160,12 @@ def test_every_table_of_the_house_can_be_kept(database: Database) -> None:
     with database.read() as connection:
         there = set(inspect(connection).get_table_names())
     assert there - {"alembic_version"} <= set(metadata.tables)
+
+
+def test_what_a_backup_copies_is_what_rows_name() -> None:
+    """A column of object keys that is not marked would be an object that no backup holds."""
+    assert {str(column) for column in object_columns(metadata)} == {
+        "imaging_instances.pack",
+        "imaging_staged.pack",
+        "imaging_versions.document",
+    }

@@ -19,6 +19,7 @@ from iryo.backup import (
     check_empty,
     restore,
     run_backup,
+    submit_backup,
 )
 from iryo.imaging.model import ImportOrder
 from iryo.imaging.service import imports
@@ -47,9 +48,8 @@ def import_files(trial: Trial, count: int) -> None:
 
 def submit(app: App, to: str, **more: bool) -> Job:
     """Ask for a backup."""
-    payload = {"to": to, "with_key": False, "allow_missing": False, **more}
     with app.database.write() as connection:
-        return app.jobs.submit(connection, kind=BACKUP_KIND, scope="*", payload=payload)
+        return submit_backup(app.jobs, connection, to, **more)
 
 
 def run(app: App, job_id: str) -> Job:
@@ -81,6 +81,7 @@ def new_home(trial: Trial, folder: Path, stores: Mapping[str, Any]) -> Trial:
     """An installation with the same key file and nothing else, in other stores perhaps."""
     other = copy.copy(trial)
     other.folder, other.home, other.stores = folder, folder / "home", dict(stores)
+    other.sent = dict(trial.sent)
     other.home.mkdir(parents=True, mode=0o700)
     create_key_file(other.home / KEY_FILE, (trial.home / KEY_FILE).read_bytes())
     return other

@@ -5,7 +5,7 @@ objects (`iryo.store.references`).
 """
 
 from iryo.backup.checking import Checked, check
-from iryo.backup.making import BACKUP_KIND, Installation, run_backup
+from iryo.backup.making import BACKUP_KIND, Installation, run_backup, submit_backup
 from iryo.backup.model import Manifest
 from iryo.backup.place import Place, Snapshot
 from iryo.backup.pruning import Pruned, prune
@@ -25,4 +25,5 @@ __all__ = [
     "prune",
     "restore",
     "run_backup",
+    "submit_backup",
 ]

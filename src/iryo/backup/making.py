@@ -30,14 +30,15 @@ from iryo.backup.model import (
 from iryo.backup.place import Place
 from iryo.backup.rows import columns_of, dumped, wanted
 from iryo.errors import Conflict, Damaged, NotFound, Unavailable
-from iryo.jobs import JobContext, Jobs
+from iryo.jobs import Job, JobContext, Jobs
 from iryo.store.objects import Objects
 from iryo.store.sql import Database, metadata
 
-__all__ = ["BACKUP_KIND", "Installation", "run_backup"]
+__all__ = ["BACKUP_KIND", "Installation", "run_backup", "submit_backup"]
 
 BACKUP_KIND: Final = "backup"
 
+_ATTEMPTS: Final = 40  # in a row, that have come no further
 _FILE_BYTES: Final = 8 << 20  # of rows in a file, before it is compressed
 _FILE_KEYS: Final = 20_000  # keys in a list
 _PART_BYTES: Final = 1 << 30  # and bytes copied, until the list is written down
@@ -58,6 +59,29 @@ class Installation:
     key: KeyFile
     open_place: Callable[[str], Objects]
     affected: Callable[[str], list[str]]
+
+
+def submit_backup(
+    jobs: Jobs,
+    connection: Connection,
+    to: str,
+    *,
+    with_key: bool = False,
+    allow_missing: bool = False,
+) -> Job:
+    """Ask for a backup.
+
+    Args:
+        jobs: the queue.
+        connection: of the transaction in which it is asked for.
+        to: URL of the place.
+        with_key: put the key file into it.
+        allow_missing: make it even if objects that rows name are not there any more.
+    """
+    payload = {"to": to, "with_key": with_key, "allow_missing": allow_missing}
+    return jobs.submit(
+        connection, kind=BACKUP_KIND, scope="*", payload=payload, max_attempts=_ATTEMPTS
+    )
 
 
 def run_backup(house: Installation, context: JobContext) -> dict[str, Any]:

@@ -31,6 +31,7 @@ from sqlalchemy import (
     union,
 )
 from sqlalchemy import Column as SqlColumn
+from sqlalchemy.exc import DataError
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from iryo.backup.model import Column, TableRows
@@ -130,12 +131,24 @@ def load(connection: Connection, table: TableRows, lines: Iterable[bytes]) -> in
             _check_text(table, values)
         batch.append(dict(zip(names, values, strict=True)))
         if len(batch) == _AT_ONCE:
-            connection.execute(insert(bare), batch)
+            _insert(connection, bare, batch, count)
             count += len(batch)
             batch = []
-    if batch:
-        connection.execute(insert(bare), batch)
+    _insert(connection, bare, batch, count)
     return count + len(batch)
+
+
+def _insert(connection: Connection, bare: Table, batch: list[dict[str, Any]], before: int) -> None:
+    if not batch:
+        return
+    try:
+        connection.execute(insert(bare), batch)
+    except DataError as error:
+        # SQLite bears texts longer than their columns, and PostgreSQL does not.
+        raise InvalidInput(
+            f"table {bare.name}: one of the rows {before + 1} to {before + len(batch)} of a file "
+            "does not fit into this database: found a text too long or a number too large"
+        ) from error
 
 
 def _readers() -> dict[str, Callable[[Any], Any]]:

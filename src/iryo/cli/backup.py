@@ -177,7 +177,7 @@ def create(
 
 def _job(shell: Shell, payload: dict[str, Any]) -> "Job":
     """The job to run: one that was stopped on its way to the same place, or a new one."""
-    from iryo.backup import BACKUP_KIND
+    from iryo.backup import BACKUP_KIND, submit_backup
     from iryo.jobs import JobState
 
     app = shell.app
@@ -199,7 +199,7 @@ def _job(shell: Shell, payload: dict[str, Any]) -> "Job":
                 f"{job.id}): give its options again, or `iryo jobs cancel {job.id}`"
             )
     with app.database.write() as connection:
-        return app.jobs.submit(connection, kind=BACKUP_KIND, scope=_SCOPE, payload=payload)
+        return submit_backup(app.jobs, connection, **payload)
 
 
 # -------------------------------------------------------------------------------------- look after
