@@ -6,12 +6,16 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from iryo.app import open_app
-from iryo.backup import BACKUP_KIND
+from iryo.backup import submit_backup
+from iryo.jobs import utcnow
+from iryo.jobs.store import jobs
 from iryo.settings import load
 from tests.imaging.site import make_instance
 from tests.program import Program
@@ -132,10 +136,8 @@ def test_prune_keeps_the_newest(program: Program, to: Path) -> None:
 
 def test_takes_up_what_was_stopped(program: Program, to: Path) -> None:
     settings = load({"home": program.home, "compute": "inline"}, {}, None).settings
-    with open_app(settings) as app:
-        payload = {"to": to.as_uri(), "with_key": False, "allow_missing": False}
-        with app.database.write() as connection:
-            job = app.jobs.submit(connection, kind=BACKUP_KIND, scope="*", payload=payload)
+    with open_app(settings) as app, app.database.write() as connection:
+        job = submit_backup(app.jobs, connection, to.as_uri())
     refused = program.here("backup", to, "--with-key")
     assert refused.exit_code == 2
     assert f"has begun and not ended (job {job.id})" in refused.stderr
@@ -146,12 +148,28 @@ def test_a_cancelled_one_whose_command_died_is_over(program: Program, to: Path) 
     settings = load({"home": program.home, "compute": "inline"}, {}, None).settings
     with open_app(settings) as app:
         with app.database.write() as connection:
-            payload = {"to": to.as_uri(), "with_key": False, "allow_missing": False}
-            job = app.jobs.submit(connection, kind=BACKUP_KIND, scope="*", payload=payload)
+            job = submit_backup(app.jobs, connection, to.as_uri())
         app.jobs.lease_one(job.id, "dead", 0)
         with app.database.write() as connection:
             app.jobs.cancel(connection, job.id)
     program.says("backup", to)
+    assert program.json("jobs", "show", job.id)["state"] == "CANCELLED"
+
+
+@pytest.mark.parametrize("state", ["SUBMITTED", "IN_PROGRESS"])
+def test_one_that_was_stopped_long_ago_is_not_taken_up(
+    program: Program, to: Path, state: str
+) -> None:
+    """Its rows are those of that time, and who asks now wants those of now."""
+    settings = load({"home": program.home, "compute": "inline"}, {}, None).settings
+    with open_app(settings) as app, app.database.write() as connection:
+        job = submit_backup(app.jobs, connection, to.as_uri())
+        old = utcnow() - timedelta(hours=2)
+        connection.execute(
+            update(jobs).where(jobs.c.id == job.id).values(created_at=old, due_at=old, state=state)
+        )
+    made = program.json("backup", to)
+    assert not made["snapshot"].endswith(job.id[:5])
     assert program.json("jobs", "show", job.id)["state"] == "CANCELLED"
 
 

@@ -1,5 +1,6 @@
 """`iryo backup`: make, list, check and prune backups."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 from urllib.parse import unquote, urlsplit
@@ -30,6 +31,7 @@ __all__ = [
 
 _MAKE: Final = "create"
 _SCOPE: Final = "*"
+_FRESH: Final = timedelta(hours=1)
 
 PlaceArgument = Annotated[
     str,
@@ -182,15 +184,14 @@ def _job(shell: Shell, payload: dict[str, Any]) -> "Job":
 
     app = shell.app
     with app.database.read() as connection:
-        open_jobs = [
+        begun = [
             job
             for state in (JobState.IN_PROGRESS, JobState.SUBMITTED)
             for job in app.jobs.recent(connection, kind=BACKUP_KIND, state=state)
         ]
-    for job in open_jobs:
-        if job.cancel_requested:
-            # Nobody runs it, so nobody has heard: whoever takes it up ends it.
-            app.jobs.lease_one(job.id, app.runner.worker, 1)
+    for job in begun:
+        if job.cancel_requested or (job.payload["to"] == payload["to"] and _stale(job)):
+            _end(shell, job.id)
         elif job.payload == payload:
             return job
         elif job.payload["to"] == payload["to"]:
@@ -200,6 +201,25 @@ def _job(shell: Shell, payload: dict[str, Any]) -> "Job":
             )
     with app.database.write() as connection:
         return submit_backup(app.jobs, connection, **payload)
+
+
+def _stale(job: "Job") -> bool:
+    """Whether a backup that nobody makes at present began so long ago that its rows are old.
+
+    A new one uses what it has copied.
+    """
+    from iryo.jobs import utcnow
+
+    now = utcnow()
+    held = job.state == "IN_PROGRESS" and job.due_at is not None and job.due_at > now
+    return not held and now - job.created_at > _FRESH
+
+
+def _end(shell: Shell, job_id: str) -> None:
+    """End a backup that nobody makes: no server takes it up to see that it is cancelled."""
+    with shell.app.database.write() as connection:
+        shell.app.jobs.cancel(connection, job_id)
+    shell.app.jobs.lease_one(job_id, shell.app.runner.worker, 1)
 
 
 # -------------------------------------------------------------------------------------- look after
