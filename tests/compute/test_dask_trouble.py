@@ -184,12 +184,51 @@ def test_the_scheduler_goes_and_comes_back(cluster: Cluster, tmp_path: Path) -> 
     ("metadata", "found"), [("Version: 0.0.1\n", "iryo 0.0.1"), ("", "no iryo")]
 )
 def test_another_version(cluster: Cluster, tmp_path: Path, metadata: str, found: str) -> None:
+    """Told before work is sent; also of workers that come later."""
     folder = tmp_path / "iryo-0.0.1.dist-info"
     folder.mkdir()
     (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: iryo\n{metadata}")
-    cluster.worker(more={"PYTHONPATH": f"{tmp_path}{os.pathsep}{Path.cwd()}"})
-    with opened(cluster) as compute, pytest.raises(Conflict, match=f"has {found} and Python 3"):
-        list(compute.map_unordered(functions.double, [1]))
+    cluster.worker()
+    with opened(cluster) as compute:
+        assert len(pids(compute)) == 1
+        cluster.worker(more=looking_first(tmp_path))
+        threading.Event().wait(1.1)
+        with pytest.raises(Conflict, match=f"the worker at .* has {found} and Python 3"):
+            pids(compute)
+
+
+def test_a_scheduler_of_another_version(cluster: Cluster, tmp_path: Path) -> None:
+    folder = tmp_path / "iryo-0.0.1.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: iryo\nVersion: 0.0.1\n")
+    assert cluster.scheduler is not None
+    cluster.scheduler.kill()
+    cluster.start_scheduler(looking_first(tmp_path))
+    cluster.worker()
+    with (
+        opened(cluster) as compute,
+        pytest.raises(Conflict, match=r"the scheduler has iryo 0\.0\.1"),
+    ):
+        pids(compute)
+
+
+def test_a_scheduler_that_cannot_take_a_call(cluster: Cluster, tmp_path: Path) -> None:
+    """Its iryo says that it is ours and is not."""
+    (tmp_path / "iryo").mkdir()
+    (tmp_path / "iryo" / "__init__.py").touch()
+    assert cluster.scheduler is not None
+    cluster.scheduler.kill()
+    cluster.start_scheduler(looking_first(tmp_path))
+    cluster.worker()
+    with opened(cluster) as compute:
+        (one,) = compute.map_unordered(functions.double, [1])
+    assert isinstance(one.error, Unavailable)
+    assert "cannot take a call: " in str(one.error)
+
+
+def looking_first(folder: Path) -> dict[str, str]:
+    """The environment of a program that finds other packages in a folder."""
+    return {"PYTHONPATH": f"{folder}{os.pathsep}{Path.cwd()}"}
 
 
 def test_dask_leaves_signals_and_logs_alone(

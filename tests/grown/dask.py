@@ -128,14 +128,19 @@ class Cluster:
             self.scheduler.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def start_scheduler(self) -> None:
-        """Start it, at the same address each time; it takes connections when this returns."""
+    def start_scheduler(self, more: Mapping[str, str] | None = None) -> None:
+        """Start it, at the same address each time; it takes connections when this returns.
+
+        Args:
+            more: variables of its environment.
+        """
         self.scheduler = self._start(
             "scheduler",
             self._within,
             *("--host", f"{self.address.partition(':')[0]}://{self._host}"),
             *("--port", str(self.port)),
             *("--dashboard-address", f"{self._host}:0", "--idle-timeout", "1200"),
+            more=more,
         )
         self.scheduler.wait_for("Scheduler at:")
 

@@ -176,11 +176,13 @@ class DaskExecutor(Executor):
         threads: dict[str, int] = client.nthreads()
         self._looked = time.monotonic()
         if not threads.keys() <= self._checked:
-            found = client.get_versions(packages=["iryo"])["workers"]
-            for address, versions in found.items():
+            told = client.get_versions(packages=["iryo"])
+            # The scheduler, too, reads what is sent.
+            for address, versions in {"": told["scheduler"], **told["workers"]}.items():
                 packages = versions["packages"]
                 python = ".".join(str(packages["python"]).split(".")[:2])
-                _compare((packages.get("iryo") or "", python), f"the worker at {address}")
+                who = f"the worker at {address}" if address else "the scheduler"
+                _compare((packages.get("iryo") or "", python), who)
         self._checked = set(threads)
         count = sum(threads.values())
         if count != self._workers:
@@ -264,8 +266,7 @@ async def _outcome(asked: Any, address: str) -> tuple[Any, BaseException | None]
         if asked.status == "cancelled":
             return None, Unavailable(f"the Dask scheduler at {address} went away")
         trouble = Unavailable(
-            f"a worker of the Dask cluster at {address} cannot take a call: "
-            f"{type(failure).__name__}"
+            f"the Dask cluster at {address} cannot take a call: {type(failure).__name__}"
         )
         trouble.__cause__ = failure
         return None, trouble
