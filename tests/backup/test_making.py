@@ -4,7 +4,9 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +14,12 @@ import pytest
 from sqlalchemy import select
 
 from iryo.app import KEY_FILE
-from iryo.backup import check
-from iryo.errors import NotFound
+from iryo.backup import BACKUP_KIND, check, making, run_backup
+from iryo.backup.model import data_key, snapshot_id
+from iryo.errors import NotFound, Unavailable
 from iryo.imaging.store import image_sets, instances
-from iryo.jobs import JobState
+from iryo.jobs import JobRunner, JobState
+from iryo.store.objects import Objects
 from tests.backup.ward import (
     back_up,
     check_equal,
@@ -119,6 +123,60 @@ def test_the_key_file_is_in_it_only_when_asked_for(tmp_path: Path, trial: Trial,
     manifest = place.chosen(None)
     assert manifest.key is not None
     assert place.read(manifest.snapshot, manifest.key) == secret
+
+
+class Stumbling:
+    """The real objects, of which one cannot be read at the first try."""
+
+    def __init__(self, objects: Objects, key: str) -> None:
+        self._objects = objects
+        self._key: str | None = key
+        self.read: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._objects, name)
+
+    def get(self, key: str) -> bytes:
+        if key == self._key:
+            self._key = None
+            raise Unavailable("the store is away for a moment")
+        self.read.append(key)
+        return self._objects.get(key)
+
+
+def test_goes_on_where_it_was(trial: Trial, to: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a list names that was written down is not read again; what was missing stays so."""
+    for _ in range(4):
+        import_files(trial, 1)
+    monkeypatch.setattr(making, "_FILE_KEYS", 2)
+    with trial.opened() as app:
+        keys = sorted(one.key for one in app.objects.list())
+        app.objects.delete([keys[0]])
+        objects: Any = Stumbling(app.objects, keys[6])
+        house = replace(app.backups, objects=objects)
+        runner = JobRunner(
+            app.jobs, {BACKUP_KIND: lambda context: run_backup(house, context)}, wait=time.sleep
+        )
+        ended = runner.run(submit(app, to, allow_missing=True).id)
+    assert (ended.state, ended.attempts) == (JobState.COMPLETED, 2)
+    assert ended.result is not None
+    assert (ended.result["missing"], ended.result["objects"]) == (1, len(keys) - 1)
+    assert [objects.read.count(key) for key in keys[1:5]] == [1] * 4
+    place = place_of(trial, to)
+    manifest = place.chosen(None)
+    assert manifest.missing == (keys[0],)
+    assert [kept.key for kept in place.kept(manifest.snapshot, manifest.files)] == keys[1:]
+
+
+def test_a_copy_of_its_own_that_was_damaged_is_made_again(trial: Trial, to: str) -> None:
+    import_files(trial, 1)
+    place = place_of(trial, to)
+    with trial.opened() as app:
+        job = submit(app, to)
+        key = next(iter(app.objects.list())).key
+        place.objects.put(data_key(snapshot_id(job.id, job.created_at), key), b"half of it")
+        assert run(app, job.id).state is JobState.COMPLETED
+    assert check(place, place.chosen(None)).damage == ()
 
 
 @pytest.fixture
