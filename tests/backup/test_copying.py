@@ -20,11 +20,12 @@ def source(tmp_path: Path) -> Objects:
     return FolderObjects(tmp_path / "source")
 
 
-@pytest.fixture(params=["folder"])
+@pytest.fixture(params=["folder", "s3"])
 def target(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Objects]:
     if request.param == "folder":
         made: Objects = FolderObjects(tmp_path / "target")
     else:
+        request.getfixturevalue("grown")
         server: S3Server = request.getfixturevalue("s3_server")
         made = open_objects(f"s3://{server.bucket()}", server.access)
     yield made

@@ -5,10 +5,13 @@ When the blow falls is left to chance, so each run is another one; what must hol
 
 import random
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from iryo.backup import check
 from iryo.errors import Conflict
@@ -26,7 +29,11 @@ from tests.backup.ward import (
 )
 from tests.durability.trial import Trial
 
-KILLS = 20
+KILLS = 10  # on each kind of installation; together 20
+
+SMALL = ("sqlite", "folder")
+GROWN = ("postgresql", "s3")
+Maker = Callable[[str, str], dict[str, str]]
 
 
 def _backs_up(trial: Trial, job_id: str, ready: Connection) -> None:
@@ -55,15 +62,22 @@ def struck(work: Any, *given: Any, within: float) -> bool:
     return ours.poll()
 
 
-def installation(folder: Path) -> Trial:
-    trial = Trial(folder)
+@pytest.fixture(params=[SMALL, GROWN], ids=["small", "grown"])
+def kind(request: pytest.FixtureRequest) -> tuple[str, str]:
+    """Of the stores that are backed up or restored into."""
+    found: tuple[str, str] = request.param
+    return found
+
+
+def installation(folder: Path, stores: dict[str, str]) -> Trial:
+    trial = Trial(folder, stores)
     for _ in range(12):
         import_files(trial, 1)
     return trial
 
 
-def test_backup_is_killed(tmp_path: Path) -> None:
-    trial = installation(tmp_path)
+def test_backup_is_killed(tmp_path: Path, stores: Maker, kind: tuple[str, str]) -> None:
+    trial = installation(tmp_path, stores(*kind))
     began = time.monotonic()
     back_up(trial, (tmp_path / "first").as_uri())
     long = time.monotonic() - began
@@ -93,11 +107,11 @@ def test_backup_is_killed(tmp_path: Path) -> None:
     check_equal(trial, other)
 
 
-def test_restore_is_killed(tmp_path: Path) -> None:
-    trial = installation(tmp_path)
+def test_restore_is_killed(tmp_path: Path, stores: Maker, kind: tuple[str, str]) -> None:
+    trial = installation(tmp_path, stores(*SMALL))
     to = (tmp_path / "backup").as_uri()
     back_up(trial, to)
-    measured = new_home(trial, tmp_path / "measured", {})
+    measured = new_home(trial, tmp_path / "measured", stores(*kind))
     began = time.monotonic()
     restore_into(measured, place_of(trial, to))
     long = time.monotonic() - began
@@ -106,7 +120,7 @@ def test_restore_is_killed(tmp_path: Path) -> None:
     for _ in range(KILLS):
         if other is None:
             homes += 1
-            other = new_home(trial, tmp_path / f"other{homes}", {})
+            other = new_home(trial, tmp_path / f"other{homes}", stores(*kind))
         if struck(_restores, other, to, within=long) or usable(other):
             check_equal(trial, other)
             other = None

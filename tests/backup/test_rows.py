@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -28,6 +29,7 @@ from iryo.errors import Damaged, InvalidInput
 from iryo.store import Database, Json, Timestamp
 from iryo.store.references import OBJECT_KEY, object_columns
 from iryo.store.sql import metadata
+from tests.grown.postgres import Postgres
 
 TABLES = MetaData()
 KINDS = Table(
@@ -169,3 +171,25 @@ def test_what_a_backup_copies_is_what_rows_name() -> None:
         "imaging_staged.pack",
         "imaging_versions.document",
     }
+
+
+@pytest.mark.usefixtures("grown")
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("a\x00b", "column words, row 1: found a text with a NUL"),
+        ("x" * 30, "rows 1 to 1 of a file does not fit"),
+    ],
+)
+def test_what_postgresql_cannot_hold(postgres: Postgres, words: str, message: str) -> None:
+    url = postgres.database()
+    database = Database(url)
+    narrow = Table(
+        "kinds", MetaData(), Column("id", Integer, primary_key=True), Column("words", String(20))
+    )
+    with database.write() as connection:
+        narrow.create(connection)
+    with pytest.raises(InvalidInput, match=message), database.write() as connection:
+        load(connection, told(narrow), [orjson.dumps([1, words])])
+    database.close()
+    postgres.drop(url)
