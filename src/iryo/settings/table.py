@@ -151,7 +151,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         TEXT,
         "processes",
         "Where heavy work runs: inline (in the process that asks), processes (one for each core), "
-        "processes:N, or a Dask cluster at dask://host:port.",
+        "processes:N, or a Dask cluster at dask://host:port (dask+tls:// by TLS).",
     ),
     Setting(
         "worker_memory",
