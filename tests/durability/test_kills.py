@@ -10,12 +10,14 @@ from contextlib import suppress
 from threading import Event
 
 import psutil
+import pytest
 
 from tests.durability.trial import Trial, end, workers_of
 from tests.grown.postgres import Postgres
 
-KILLS = 10  # on each kind of installation; together 20
 FILES = 30
+# On each kind of installation; so `make test` has 20 of each. `make soak` has more.
+few_and_many = pytest.mark.parametrize("kills", [10, pytest.param(200, marks=pytest.mark.soak)])
 
 
 def pause(longest: float) -> None:
@@ -23,12 +25,13 @@ def pause(longest: float) -> None:
     time.sleep(random.uniform(0, longest))
 
 
-def test_server_is_killed(trial: Trial) -> None:
+@few_and_many
+def test_server_is_killed(trial: Trial, kills: int) -> None:
     """In the middle of requests too: who gets no answer asks again, with the same token."""
     over = Event()
 
     def strike() -> None:
-        for _ in range(KILLS):
+        for _ in range(kills):
             with trial.serving() as server:
                 pause(1.5)
                 end(server)
@@ -40,7 +43,7 @@ def test_server_is_killed(trial: Trial) -> None:
         blows = other.submit(strike)
         try:
             jobs = []
-            for _ in range(KILLS):
+            for _ in range(kills):
                 jobs.append(trial.send(trial.files(FILES)))
                 pause(2.0)
             for job in jobs:
@@ -51,10 +54,11 @@ def test_server_is_killed(trial: Trial) -> None:
     trial.check_complete()
 
 
-def test_worker_is_killed(trial: Trial) -> None:
+@few_and_many
+def test_worker_is_killed(trial: Trial, kills: int) -> None:
     killed = 0
     with trial.serving() as server:
-        while killed < KILLS:
+        while killed < kills:
             job = trial.send(trial.files(FILES))
             pause(0.2)
             for worker in workers_of(server)[:1]:
@@ -67,10 +71,11 @@ def test_worker_is_killed(trial: Trial) -> None:
     trial.check_complete()
 
 
-def test_database_is_killed(own_postgres: Postgres, grown_trial: Trial) -> None:
+@few_and_many
+def test_database_is_killed(own_postgres: Postgres, grown_trial: Trial, kills: int) -> None:
     jobs = []
     with grown_trial.serving() as server:
-        for _ in range(2 * KILLS):
+        for _ in range(2 * kills):
             jobs.append(grown_trial.send(grown_trial.files(FILES)))
             pause(0.4)
             own_postgres.kill()
