@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from iryo.store import Database, Objects, open_objects
 from tests.grown.postgres import Postgres, find_programs
 from tests.grown.s3 import S3Server
+from tests.grown.stores import SCALES, SMALL, database_url, store_settings
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared" / "data"
@@ -36,9 +38,30 @@ def shared_data() -> Path:
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
+def scale(request: pytest.FixtureRequest) -> str:
+    """Small or grown: what needs a store runs on both, unless it is marked `small`."""
+    chosen: str = request.param
+    return chosen
+
+
+@pytest.fixture
+def stores(scale: str, request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
+    """The settings of a new installation's stores."""
+    with store_settings(scale, lambda: request.getfixturevalue("postgres")) as settings:
+        yield settings
+
+
+@pytest.fixture
+def rows_url(scale: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of a database of the test's own, password included, for other processes."""
+    with database_url(scale, tmp_path, lambda: request.getfixturevalue("postgres")) as url:
+        yield url
+
+
+@pytest.fixture
+def database(rows_url: str) -> Iterator[Database]:
     """A database of the test's own, with all tables."""
-    database = Database(f"sqlite:///{tmp_path / 'iryo.sqlite'}")
+    database = Database(rows_url)
     database.migrate()
     yield database
     database.close()
@@ -68,6 +91,13 @@ def s3_server() -> Iterator[S3Server]:
     """An S3 server of this test process's own; take a new `bucket` of it."""
     with S3Server() as server:
         yield server
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run on both scales what takes a store, save what is about SQLite or folders as such."""
+    if "scale" in metafunc.fixturenames:
+        marked = metafunc.definition.get_closest_marker("small")
+        metafunc.parametrize("scale", [SMALL] if marked else SCALES, indirect=True)
 
 
 def pytest_collection_modifyitems(items: Iterable[pytest.Item]) -> None:

@@ -140,7 +140,7 @@ def open_app(settings: Settings, *, serving: bool = False, board: Board | None =
     if not (settings.home / KEY_FILE).is_file():
         raise Unavailable(f"no installation in {settings.home}; `iryo init` makes one")
     with ExitStack() as stack:
-        database = Database(settings.database)
+        database = Database(settings.database, settings.database_connections)
         stack.callback(database.close)
         database.migrate()
         s3 = s3_access(settings)

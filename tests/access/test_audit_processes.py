@@ -28,12 +28,12 @@ EVENT = AuditEvent(
 
 
 def recorder(
-    root: Path, database: Database, folder: Path, seconds: float, name: str
+    root: Path, url: str, folder: Path, seconds: float, name: str
 ) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [
             *(sys.executable, "-m", "tests.access.recorder"),
-            *(database.url, str(folder), str(seconds), name),
+            *(url, str(folder), str(seconds), name),
         ],
         cwd=root,
         stdout=subprocess.PIPE,
@@ -59,7 +59,7 @@ def kill_after(
 
 @pytest.mark.parametrize("seconds", [3600, 0.001], ids=["before", "amid"])
 def test_kill_loses_and_doubles_nothing(
-    root: Path, database: Database, tmp_path: Path, seconds: float
+    root: Path, database: Database, rows_url: str, tmp_path: Path, seconds: float
 ) -> None:
     """Killed before anything is drained, and amid draining and changing spools."""
     folder = tmp_path / "audit"
@@ -67,7 +67,7 @@ def test_kill_loses_and_doubles_nothing(
     said = {}
     for turn in range(3):
         name = f"p{turn}"
-        process = recorder(root, database, folder, seconds, name)
+        process = recorder(root, rows_url, folder, seconds, name)
         said[name] = kill_after(
             process,
             200 + 37 * turn,
@@ -86,12 +86,12 @@ def test_kill_loses_and_doubles_nothing(
 
 
 def test_several_processes_at_once_and_a_living_one_takes_over(
-    root: Path, database: Database, tmp_path: Path
+    root: Path, database: Database, rows_url: str, tmp_path: Path
 ) -> None:
     folder = tmp_path / "audit"
     living = Audit(database, folder, drain_seconds=0.01, adopt_seconds=0.01)
     living.record(EVENT)
-    processes = [recorder(root, database, folder, 0.01, f"p{n}") for n in range(2)]
+    processes = [recorder(root, rows_url, folder, 0.01, f"p{n}") for n in range(2)]
     said = [kill_after(process, 150) for process in processes]
     # The living process finds the spools of the dead by itself.
     while list(folder.glob("*.spool")) != [living._spool and living._spool.path]:

@@ -42,6 +42,7 @@ def test_made_key_is_known(access: Access, elsewhere: Access) -> None:
         assert principal.grants == {EVERYWHERE: Role.WRITER}
 
 
+@pytest.mark.small  # reads its files
 def test_secret_stands_nowhere_in_the_database(
     access: Access, database: Database, tmp_path: Path
 ) -> None:

@@ -20,6 +20,8 @@ import psutil
 import psycopg
 from psycopg import sql
 
+from iryo.store.sql import Database
+
 __all__ = ["Postgres", "find_programs", "wait_for_end"]
 
 _INSTALLED: Final = Path("/usr/lib/postgresql")  # where Debian puts each version
@@ -115,7 +117,7 @@ class Postgres:
         arguments = [f"--{name}={value}" for name, value in options.items()]
         with (self._folder / "log").open("ab") as log:
             self._server = self._popen(
-                "sh", "-c", _START, "sh", self._programs / "postgres", "-D", self._data, *arguments,
+                "sh", "-c", _START, "sh", self._programs / "postgres", "-D", self.data, *arguments,
                 stdin=subprocess.PIPE, stdout=log, stderr=log,
             )  # fmt: skip
         deadline = time.monotonic() + _SECONDS
@@ -164,6 +166,16 @@ class Postgres:
         self._run("CREATE DATABASE {} TEMPLATE {}", name, template)
         return self.url(name)
 
+    def migrated(self) -> str:
+        """The URL of a new database with all of iryo's tables."""
+        if self._template is None:
+            template = self.database()
+            database = Database(template)
+            database.migrate()
+            database.close()
+            self._template = template.rpartition("/")[2]
+        return self.database(self._template)
+
     def drop(self, url: str) -> None:
         """Delete a database, whoever is connected; one that is not there is fine."""
         self._run("DROP DATABASE IF EXISTS {} WITH (FORCE)", url.rpartition("/")[2])
@@ -175,7 +187,8 @@ class Postgres:
     # ------------------------------------------------------------------------------------ within
 
     @property
-    def _data(self) -> Path:
+    def data(self) -> Path:
+        """Its files."""
         return self._folder / "data"
 
     def _initialise(self) -> None:
@@ -185,7 +198,7 @@ class Postgres:
             for path in (self._folder, secret):
                 shutil.chown(path, "postgres", "postgres")
         made = self._popen(
-            self._programs / "initdb", "--pgdata", self._data, "--username", self.user,
+            self._programs / "initdb", "--pgdata", self.data, "--username", self.user,
             "--pwfile", secret, "--auth", "scram-sha-256", "--encoding", "UTF8",
             # A language's order, as installations have it: text that is compared without a
             # collation of its own shows. ICU brings it along; a locale may not be installed.
@@ -211,7 +224,7 @@ class Postgres:
 
     def _ready(self) -> bool:
         try:
-            lines = (self._data / "postmaster.pid").read_text().splitlines()
+            lines = (self.data / "postmaster.pid").read_text().splitlines()
         except FileNotFoundError:
             return False
         return len(lines) > 7 and lines[0] == str(self.pid) and lines[7].strip() == "ready"

@@ -4,6 +4,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import uvicorn
@@ -17,12 +18,12 @@ from tests.imaging.site import Site
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
+def site(tmp_path: Path, stores: dict[str, Any]) -> Iterator[Site]:
     """A new installation with one data store, served over HTTP."""
     home = tmp_path / "home"
     home.mkdir(mode=0o700)
     create_key_file(home / KEY_FILE)
-    settings = load({"home": home, "compute": "inline", "port": 0}, {}, None).settings
+    settings = load({"home": home, "compute": "inline", "port": 0, **stores}, {}, None).settings
     with open_app(settings, serving=True) as app, socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -42,8 +43,8 @@ def site(tmp_path: Path) -> Iterator[Site]:
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
+def house(tmp_path: Path, stores: dict[str, Any]) -> Iterator[House]:
     """A new installation with one data store, and no server: jobs run when they are told to."""
-    made = House.made(tmp_path)
+    made = House.made(tmp_path, **stores)
     yield made
     made.app.close()

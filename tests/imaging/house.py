@@ -26,7 +26,7 @@ class House:
     store: str
 
     @classmethod
-    def made(cls, folder: Path, compute: str = "inline", **settings: str) -> "House":
+    def made(cls, folder: Path, compute: str = "inline", **settings: Any) -> "House":
         """A new installation in a folder, perhaps with other settings; close its `app`."""
         home = folder / "home"
         home.mkdir(mode=0o700)

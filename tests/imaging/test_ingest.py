@@ -210,9 +210,9 @@ def test_a_large_member_whose_bytes_are_wrong_is_told_of(house: House) -> None:
 
 
 @pytest.fixture
-def housed_workers(tmp_path: Path) -> Iterator[House]:
+def housed_workers(tmp_path: Path, stores: dict[str, Any]) -> Iterator[House]:
     """An installation whose work is done by one process beside this one."""
-    made = House.made(tmp_path, "processes:1")
+    made = House.made(tmp_path, "processes:1", **stores)
     yield made
     made.app.close()
 

@@ -52,7 +52,7 @@ def unlocked_behind(house: House, image_set: str) -> None:
     found = house.found(image_set)
     assert found.state is SetState.LOCKED
     with house.app.database.write() as connection:
-        assert set_state(
+        set_state(
             connection,
             found,
             state=SetState.ACTIVE,
@@ -64,7 +64,7 @@ def unlocked_behind(house: House, image_set: str) -> None:
 def relocked(house: House, image_set: str, job_id: str) -> None:
     """Locked again, with another status than the job has seen."""
     with house.app.database.write() as connection:
-        assert set_state(
+        set_state(
             connection,
             house.found(image_set),
             state=SetState.LOCKED,

@@ -163,7 +163,7 @@ def test_a_deleted_image_set_takes_no_more(house: House) -> None:
 
     def meanwhile() -> None:
         with house.app.database.write() as connection:
-            assert set_state(
+            set_state(
                 connection,
                 house.found(primary),
                 state=SetState.DELETED,

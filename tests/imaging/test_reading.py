@@ -129,8 +129,9 @@ def test_a_state_is_set_only_on_what_was_seen(house: House, primary: str) -> Non
     change = {"state": SetState.LOCKED, "status": WorkflowStatus.UPDATING}
     now = house.room.clock()
     with house.app.database.write() as connection:
-        assert set_state(connection, seen, now=now, **change)  # type: ignore[arg-type]
-        assert not set_state(connection, seen, now=now, **change)  # type: ignore[arg-type]
+        set_state(connection, seen, now=now, **change)  # type: ignore[arg-type]
+        with pytest.raises(Conflict, match="changed by another"):
+            set_state(connection, seen, now=now, **change)  # type: ignore[arg-type]
 
 
 def test_a_deletion_that_runs_again_does_nothing_more(house: House, primary: str) -> None:

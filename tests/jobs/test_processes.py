@@ -40,10 +40,12 @@ def submit(database: Database, count: int, max_attempts: int = 5) -> list[str]:
         ]
 
 
-def test_job_of_a_killed_worker_is_taken_over(root: Path, database: Database) -> None:
+def test_job_of_a_killed_worker_is_taken_over(
+    root: Path, database: Database, rows_url: str
+) -> None:
     (job_id,) = submit(database, 1)
     here, later = Jobs(database), Jobs(database, lambda: utcnow() + timedelta(seconds=31))
-    with worker(root, "hold", database.url) as process:
+    with worker(root, "hold", rows_url) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "running\n"
         process.kill()
@@ -59,9 +61,11 @@ def test_job_of_a_killed_worker_is_taken_over(root: Path, database: Database) ->
     assert later.complete(taken, {"from": "here"}).result == {"from": "here"}
 
 
-def test_job_that_kills_its_workers_is_given_up(root: Path, database: Database) -> None:
+def test_job_that_kills_its_workers_is_given_up(
+    root: Path, database: Database, rows_url: str
+) -> None:
     (job_id,) = submit(database, 1, max_attempts=1)
-    with worker(root, "hold", database.url) as process:
+    with worker(root, "hold", rows_url) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "running\n"
     later = Jobs(database, lambda: utcnow() + timedelta(seconds=31))
@@ -70,11 +74,13 @@ def test_job_that_kills_its_workers_is_given_up(root: Path, database: Database) 
     assert later.find(job_id).state is JobState.FAILED
 
 
-def test_two_processes_run_each_of_200_jobs_once(root: Path, database: Database) -> None:
+def test_two_processes_run_each_of_200_jobs_once(
+    root: Path, database: Database, rows_url: str
+) -> None:
     submit(database, 200)
     with (
-        worker(root, "count", database.url) as one,
-        worker(root, "count", database.url) as two,
+        worker(root, "count", rows_url) as one,
+        worker(root, "count", rows_url) as two,
     ):
         for process in (one, two):
             assert process.stdout is not None

@@ -252,6 +252,7 @@ def test_hold_guards_the_callers_transaction(database: Database, jobs: Jobs, clo
         jobs.hold(connection, first)
 
 
+@pytest.mark.small  # the plan of SQLite
 def test_finding_the_next_job_reads_no_other_rows(database: Database) -> None:
     """The plan of the two queries that are asked four times a second by each worker."""
     mine = "SELECT * FROM jobs WHERE kind = 'k' AND scope = 's'"

@@ -62,6 +62,7 @@ def test_result_and_progress_are_kept(run: Callable[[Handler], Job]) -> None:
     )
 
 
+@pytest.mark.small  # thousands of tries, about the runner
 @pytest.mark.parametrize(
     "error",
     [

@@ -72,6 +72,7 @@ def test_a_database_that_stays_away_is_not_asked_for_ever(
     assert runner(away, clock, lambda _: None).run(job.id).state is JobState.COMPLETED
 
 
+@pytest.mark.small  # hundreds of tries, about words
 @pytest.mark.parametrize(
     ("error", "told"),
     [

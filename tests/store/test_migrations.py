@@ -9,22 +9,31 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import text
+from sqlalchemy import String, inspect, text
 
 import iryo
 from iryo.errors import Conflict
 from iryo.store.migrations import _config, newest_revision
-from iryo.store.sql import Database, metadata
+from iryo.store.sql import Database, Ordered, metadata
+from tests.grown.postgres import Postgres
+from tests.grown.stores import GROWN
 
 SOURCE = Path(iryo.__file__).parent
 VERSIONS = SOURCE / "store" / "migrations" / "versions"
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(f"sqlite:///{tmp_path / 'rows.sqlite'}")
+def database(scale: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Database]:
+    """A database without tables."""
+    url = f"sqlite:///{tmp_path / 'rows.sqlite'}"
+    if scale == GROWN:
+        server: Postgres = request.getfixturevalue("postgres")
+        url = server.database()
+    database = Database(url)
     yield database
     database.close()
+    if scale == GROWN:
+        server.drop(url)
 
 
 def rooms_with_tables() -> list[str]:
@@ -48,6 +57,36 @@ def test_migrated_is_what_the_rooms_declare(database: Database) -> None:
     with database.read() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, metadata) == []
+
+
+def test_text_with_an_index_is_ordered(database: Database, scale: str) -> None:
+    """Else it has the order of a language, which updates of the operating system change."""
+    for name in rooms_with_tables():
+        importlib.import_module(name)
+    indexed = {
+        column
+        for table in metadata.tables.values()
+        for index in (table.primary_key, *table.indexes, *table.constraints)
+        for column in getattr(index, "columns", ())
+    }
+    texts = {column for column in indexed if isinstance(column.type, String | Ordered)}
+    assert {str(column) for column in texts if not isinstance(column.type, Ordered)} == set()
+    if scale == GROWN:
+        database.migrate()
+        with database.read() as connection:
+            found = connection.execute(text(OTHER_COLLATIONS)).all()
+        assert found == [("alembic_version", "version_num")]
+
+
+OTHER_COLLATIONS = """
+SELECT DISTINCT c.relname::text, a.attname::text
+FROM pg_index i
+JOIN pg_class c ON c.oid = i.indrelid
+JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = 'public'
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY (i.indkey)
+JOIN pg_collation l ON l.oid = a.attcollation
+WHERE l.collname <> 'C'
+"""
 
 
 def test_the_history_is_one_line() -> None:
@@ -89,7 +128,7 @@ def test_a_revision_that_fails_leaves_nothing(
         with pytest.raises(LookupError):
             database.migrate()
     with database.read() as connection:
-        assert connection.execute(text("SELECT name FROM sqlite_master")).all() == []
+        assert inspect(connection).get_table_names() == []
     database.migrate()
 
 

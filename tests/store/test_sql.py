@@ -1,46 +1,11 @@
-"""SQLite passes the suite; and what only SQLite can get wrong."""
-
-import sqlite3
-import stat
-import subprocess
-import sys
-from pathlib import Path
+"""URLs of databases, and what a column type promises on its own."""
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Dialect
+from sqlalchemy.dialects import postgresql, sqlite
 
-from iryo.errors import Damaged, InvalidInput, Unavailable
-from iryo.store import sql
-from iryo.store.sql import Database
-from tests.store.database_suite import DatabaseSuite
-
-
-class TestSqlite(DatabaseSuite):
-    @pytest.fixture
-    def url(self, tmp_path: Path) -> str:
-        return f"sqlite:///{tmp_path / 'new folder' / 'rows.sqlite'}"
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "rows.sqlite"
-
-
-@pytest.mark.parametrize("transaction", ["read", "write"])
-def test_it_is_safe_and_strict(path: Path, transaction: str) -> None:
-    database = Database(f"sqlite:///{path}")
-    with getattr(database, transaction)() as connection:
-        pragmas = {
-            name: connection.execute(text(f"PRAGMA {name}")).scalar_one()
-            for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
-        }
-    assert pragmas == {
-        "journal_mode": "wal",
-        "synchronous": 2,  # FULL
-        "foreign_keys": 1,
-        "busy_timeout": 30_000,
-    }
-    database.close()
+from iryo.errors import InvalidInput, Unavailable
+from iryo.store.sql import Database, Ordered
 
 
 @pytest.mark.parametrize(
@@ -52,6 +17,10 @@ def test_it_is_safe_and_strict(path: Path, transaction: str) -> None:
         ("sqlite:///:memory:", "in memory"),
         ("mysql://me:secret@server/rows", r"mysql://me:\*\*\*@server/rows"),
         ("me:secret@server", "cannot be read"),
+        ("postgresql://me:secret@server:port/rows", "cannot be read"),
+        ("postgresql+asyncpg://me:secret@server/rows", r"me:\*\*\*@server/rows, expected"),
+        ("postgresql://me:secret@server", "names no database"),
+        ("mysql://server/rows?password=secret&x=1", r"mysql://server/rows\?x=1,"),
     ],
 )
 def test_urls_that_are_none(url: str, found: str) -> None:
@@ -61,114 +30,37 @@ def test_urls_that_are_none(url: str, found: str) -> None:
     assert "secret" not in str(caught.value)
 
 
-def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
-    database = Database(f"sqlite:///{tmp_path}/missing/rows.sqlite")
-    with pytest.raises(Unavailable, match="cannot be opened"), database.read():
-        pass
-    database.close()
+def test_a_url_is_told_without_its_passwords() -> None:
+    told = "postgresql://me:***@server/rows"
+    for url in (
+        "postgresql://me:secret@server/rows",
+        "postgresql://me:secret@server/rows?sslpassword=secret",
+    ):
+        assert Database(url).url == told
 
 
-def test_only_the_owner_can_look(tmp_path: Path) -> None:
-    folder = tmp_path / "new"
-    database = Database(f"sqlite:///{folder}/rows.sqlite")
-    database.migrate()
-    with database.write() as connection:
-        connection.execute(text("CREATE TABLE t (a TEXT)"))
-        modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
-    database.close()
-    assert modes == dict.fromkeys(["rows.sqlite", "rows.sqlite-wal", "rows.sqlite-shm"], 0o600)
-    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+def test_connections_below_one() -> None:
+    with pytest.raises(InvalidInput, match="found 0 connections") as caught:
+        Database("postgresql://server/rows", 0)
+    assert caught.value.where == "database_connections"
 
 
-def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
-    (tmp_path / "file").write_bytes(b"")
-    database = Database(f"sqlite:///{tmp_path}/file/below/rows.sqlite")
-    with pytest.raises(Unavailable, match="cannot make database"):
-        database.migrate()
+def test_postgresql_without_its_driver(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("iryo.store.postgres.find_spec", lambda _: None)
+    with pytest.raises(Unavailable, match=r"pip install 'iryo\[postgres\]'"):
+        Database("postgresql://server/rows")
 
 
-def test_a_file_that_is_something_else(path: Path) -> None:
-    path.write_bytes(b"DICM" * 1000)
-    database = Database(f"sqlite:///{path}")
-    with pytest.raises(Damaged, match="not a SQLite database"), database.read():
-        pass
-    database.close()
-
-
-def test_pages_that_are_overwritten(path: Path) -> None:
-    database = Database(f"sqlite:///{path}")
-    with database.write() as connection:
-        connection.execute(text("CREATE TABLE t (a TEXT)"))
-        connection.execute(text("INSERT INTO t VALUES (:a)"), [{"a": "x" * 3000}] * 100)
-    database.close()
-    with path.open("r+b") as file:
-        file.seek(4096)
-        file.write(b"\xff" * 4096 * 10)
-    database = Database(f"sqlite:///{path}")
-    with pytest.raises(Damaged, match="malformed"), database.read() as connection:
-        connection.execute(text("SELECT count(a) FROM t"))
-    database.close()
-
-
-def test_a_database_that_others_keep_locked(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sql, "_WAIT", 0.05)
-    database = Database(f"sqlite:///{path}")
-    with database.write() as connection:
-        connection.execute(text("CREATE TABLE t (a TEXT)"))
-    other = sqlite3.connect(path, isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    with pytest.raises(Unavailable, match="locked by another process"), database.write():
-        pass
-    with database.read() as connection:
-        assert connection.execute(text("SELECT count(*) FROM t")).scalar_one() == 0
-    other.execute("ROLLBACK")
-    other.close()
-    with database.write() as connection:
-        connection.execute(text("INSERT INTO t VALUES ('a')"))
-    database.close()
-
-
-def test_a_disk_that_is_full(path: Path) -> None:
-    database = Database(f"sqlite:///{path}")
-    with database.write() as connection:
-        connection.execute(text("CREATE TABLE t (a TEXT)"))
-        connection.execute(text("PRAGMA max_page_count = 3"))
-    with pytest.raises(Unavailable, match="disk is full"), database.write() as connection:
-        connection.execute(text("INSERT INTO t VALUES (:a)"), [{"a": "x" * 3000}] * 100)
-    database.close()
-
-
-KILLED_WRITER = """
-import os, signal, sys
-from sqlalchemy import text
-from iryo.store import Database
-
-database = Database(sys.argv[1])
-with database.write() as connection:
-    connection.execute(text("CREATE TABLE t (a INTEGER)"))
-    connection.execute(text("INSERT INTO t VALUES (1)"))
-with database.write() as connection:
-    connection.execute(text("INSERT INTO t VALUES (2)"))
-    os.kill(os.getpid(), signal.SIGKILL)
-"""
-
-
-def test_a_writer_killed_in_the_middle(path: Path) -> None:
-    url = f"sqlite:///{path}"
-    killed = subprocess.run([sys.executable, "-c", KILLED_WRITER, url], check=False)
-    assert killed.returncode == -9
-    database = Database(url)
-    with database.write() as connection:
-        assert connection.execute(text("SELECT a FROM t")).scalars().all() == [1]
-    database.close()
-
-
-def test_a_file_that_may_not_be_written(path: Path) -> None:
-    """As SQLite tells it; a mode would not stop root, who runs tests in containers."""
-    database = Database(f"sqlite:///{path}")
-    with database.write() as connection:
-        connection.execute(text("CREATE TABLE t (a TEXT)"))
-        connection.execute(text("PRAGMA query_only = ON"))
-    with pytest.raises(Unavailable, match="cannot be written to"), database.write() as connection:
-        connection.execute(text("INSERT INTO t VALUES ('a')"))
-    database.close()
+@pytest.mark.parametrize(
+    ("kind", "dialect", "said"),
+    [
+        (Ordered(8), postgresql.dialect, 'VARCHAR(8) COLLATE "C"'),
+        (Ordered(), postgresql.dialect, 'VARCHAR COLLATE "C"'),
+        (Ordered(8), sqlite.dialect, "VARCHAR(8)"),
+        (Ordered(), sqlite.dialect, "VARCHAR"),
+    ],
+)
+def test_ordered_text_is_in_the_order_of_code_points(
+    kind: Ordered, dialect: type[Dialect], said: str
+) -> None:
+    assert kind.compile(dialect=dialect()) == said

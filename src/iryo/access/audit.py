@@ -279,10 +279,10 @@ class Audit:
             self._retired.pop(0)
 
     def _drain_spool(self, spool: Spool, *, final: bool) -> None:
-        if spool.drained == 0:
+        if not spool.certain:
             with self._database.read() as connection:
                 query = select(spools.c.drained).where(spools.c.name == spool.name)
-                spool.drained = connection.execute(query).scalar() or 0
+                spool.drained, spool.certain = connection.execute(query).scalar() or 0, True
         while True:
             chunk = spool.read(GROUP_BYTES, final=final)
             if not chunk.length:
@@ -296,17 +296,17 @@ class Audit:
             if damaged:
                 rows.append(self._report(spool, damaged))
             end = spool.drained + chunk.length
+            spool.certain = False  # if the connection is lost, it may have committed all the same
             with self._database.write() as connection:
                 if rows:
                     connection.execute(insert(audit), coalesce(rows))
                 _set_drained(connection, spool.name, end)
-            spool.drained = end
+            spool.drained, spool.certain = end, True
 
     def _report(self, spool: Spool, damaged: int) -> dict[str, Any]:
         """Damage is part of the log itself; the file is kept for who looks into it."""
         spool.damaged = True
-        _LOG.error("audit spool %s, from byte %d: %d lines are damaged", spool.name, spool.drained,
-                   damaged)  # fmt: skip
+        _LOG.error("audit spool %s, from %d: %d damaged lines", spool.name, spool.drained, damaged)
         event = AuditEvent(
             at=self._clock(),
             actor="iryo",

@@ -228,7 +228,9 @@ class Access:
 
 
 def _require(connection: Connection, key_id: str) -> None:
-    if connection.execute(select(keys.c.id).where(keys.c.id == key_id)).first() is None:
+    """The key is there, and who else changes it or its grants waits until we are done."""
+    query = select(keys.c.id).where(keys.c.id == key_id).with_for_update()
+    if connection.execute(query).first() is None:
         raise NotFound(f"no such access key: {key_id}")
 
 

@@ -72,6 +72,8 @@ class Spool:
         self.path = path
         self.drained = 0
         """How far it has been read into the database, in bytes."""
+        self.certain = False
+        """Whether `drained` is known to be what the database says."""
         self.damaged = False
         self._descriptor = descriptor
         self.size = os.fstat(descriptor).st_size

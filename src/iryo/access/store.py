@@ -11,7 +11,7 @@ from sqlalchemy import (
     Table,
 )
 
-from iryo.store.sql import Json, Timestamp, metadata
+from iryo.store.sql import Json, Ordered, Timestamp, metadata
 
 __all__ = ["audit", "grants", "keys", "spools"]
 
@@ -19,7 +19,7 @@ __all__ = ["audit", "grants", "keys", "spools"]
 keys = Table(
     "access_keys",
     metadata,
-    Column("id", String(32), primary_key=True),
+    Column("id", Ordered(32), primary_key=True),
     Column("name", String(256), nullable=False),
     Column("sealed", LargeBinary, nullable=False),
     Column("created_at", Timestamp, nullable=False),
@@ -29,8 +29,8 @@ keys = Table(
 grants = Table(
     "access_grants",
     metadata,
-    Column("key_id", String(32), ForeignKey("access_keys.id"), primary_key=True),
-    Column("scope", String(128), primary_key=True),
+    Column("key_id", Ordered(32), ForeignKey("access_keys.id"), primary_key=True),
+    Column("scope", Ordered(128), primary_key=True),
     Column("role", String(16), nullable=False),
 )
 
@@ -45,10 +45,10 @@ audit = Table(
         autoincrement=True,
     ),
     Column("at", Timestamp, nullable=False),
-    Column("actor", String(128), nullable=False),
+    Column("actor", Ordered(128), nullable=False),
     Column("action", String(128), nullable=False),
-    Column("resource", String(512), nullable=False),
-    Column("scope", String(128), nullable=False),
+    Column("resource", Ordered(512), nullable=False),
+    Column("scope", Ordered(128), nullable=False),
     Column("source", String(128), nullable=False),
     Column("outcome", String(64), nullable=False),
     Column("request_id", String(64), nullable=False),
@@ -63,6 +63,6 @@ audit = Table(
 spools = Table(
     "access_audit_spools",
     metadata,
-    Column("name", String(64), primary_key=True),
+    Column("name", Ordered(64), primary_key=True),
     Column("drained", BigInteger, nullable=False),
 )

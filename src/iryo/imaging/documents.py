@@ -218,12 +218,17 @@ def sortable_datetime(date: str | None, time: str | None) -> str:
     return f"{digits}T{clock}.{''.join(c for c in fraction if c.isdigit())[:6].ljust(6, '0')}"
 
 
+# The most that the API takes to search for and gives of an attribute ("DICOMPatientId" and so on);
+# an index of PostgreSQL takes no more than 2,700 bytes.
+_LONGEST_TEXT: Final = 512
+
+
 def _text(value: Any) -> str | None:
     if isinstance(value, list):
         value = value[0] if value else None
     if value is None:
         return None
-    return str(value).strip().replace("\x00", "") or None
+    return str(value).strip().replace("\x00", "")[:_LONGEST_TEXT] or None
 
 
 def encode(document: Document) -> bytes:

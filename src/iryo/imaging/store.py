@@ -5,6 +5,7 @@ immutable objects. A version of an image set is a row that names its document; a
 the row of its instance, so that a million frames are not a million rows.
 """
 
+import hashlib
 from typing import Final
 
 from sqlalchemy import (
@@ -23,7 +24,7 @@ from sqlalchemy import (
 )
 
 from iryo.store.references import OBJECT_KEY
-from iryo.store.sql import Json, Timestamp, metadata
+from iryo.store.sql import Json, Ordered, Timestamp, metadata
 
 __all__ = [
     "IMPORT_KIND",
@@ -31,6 +32,7 @@ __all__ = [
     "damage",
     "datastores",
     "document_key",
+    "file_hash",
     "holds",
     "image_set_members",
     "image_set_terms",
@@ -49,13 +51,13 @@ IMPORT_KIND: Final = "imaging.import"
 datastores = Table(
     "imaging_datastores",
     metadata,
-    Column("id", String(32), primary_key=True),
+    Column("id", Ordered(32), primary_key=True),
     Column("name", String(256), nullable=False),
     Column("status", String(16), nullable=False),
     Column("lossless_format", String(32), nullable=False),
     Column("kms_key_arn", String(512)),
     Column("lambda_authorizer_arn", String(512)),
-    Column("token", String(64)),
+    Column("token", Ordered(64)),
     Column("token_fingerprint", String(64)),
     Column("created_at", Timestamp, nullable=False),
     Column("updated_at", Timestamp, nullable=False),
@@ -66,8 +68,8 @@ datastores = Table(
 resource_tags = Table(
     "imaging_tags",
     metadata,
-    Column("resource_arn", String(512), primary_key=True),
-    Column("key", String(128), primary_key=True),
+    Column("resource_arn", Ordered(512), primary_key=True),
+    Column("key", Ordered(128), primary_key=True),
     Column("value", String(256), nullable=False),
 )
 
@@ -78,14 +80,14 @@ resource_tags = Table(
 instances = Table(
     "imaging_instances",
     metadata,
-    Column("key", String(26), primary_key=True),
-    Column("datastore_id", String(32), ForeignKey("imaging_datastores.id"), nullable=False),
-    Column("sop_instance_uid", String(256), nullable=False),
+    Column("key", Ordered(26), primary_key=True),
+    Column("datastore_id", Ordered(32), ForeignKey("imaging_datastores.id"), nullable=False),
+    Column("sop_instance_uid", Ordered(256), nullable=False),
     Column("sop_class_uid", String(256), nullable=False),
     Column("source_syntax", String(64), nullable=False),
     Column("stored_syntax", String(64)),
     Column("digest", LargeBinary(32), nullable=False),
-    Column("pack", String(255), nullable=False, info=dict(OBJECT_KEY)),
+    Column("pack", Ordered(255), nullable=False, info=dict(OBJECT_KEY)),
     Column("header_offset", BigInteger, nullable=False),
     Column("header_length", BigInteger, nullable=False),
     Column("document_offset", BigInteger, nullable=False),
@@ -108,10 +110,10 @@ instances = Table(
 image_sets = Table(
     "imaging_image_sets",
     metadata,
-    Column("id", String(32), primary_key=True),
-    Column("datastore_id", String(32), ForeignKey("imaging_datastores.id"), nullable=False),
+    Column("id", Ordered(32), primary_key=True),
+    Column("datastore_id", Ordered(32), ForeignKey("imaging_datastores.id"), nullable=False),
     Column("version", Integer, nullable=False),
-    Column("state", String(16), nullable=False),
+    Column("state", Ordered(16), nullable=False),
     Column("workflow_status", String(40), nullable=False),
     Column("is_primary", Boolean, nullable=False),
     Column("identity", String(64), nullable=False),
@@ -123,27 +125,27 @@ image_sets = Table(
     Column("created_at", Timestamp, nullable=False),
     Column("updated_at", Timestamp, nullable=False),
     Column("deleted_at", Timestamp),
-    Column("patient_id", Text),
+    Column("patient_id", Ordered()),
     Column("patient_name", Text),
     Column("patient_birth_date", Text),
     Column("patient_sex", Text),
-    Column("study_uid", Text, nullable=False),
-    Column("study_id", Text),
+    Column("study_uid", Ordered(), nullable=False),
+    Column("study_id", Ordered()),
     Column("study_description", Text),
-    Column("accession_number", Text),
-    Column("series_uid", Text, nullable=False),
+    Column("accession_number", Ordered()),
+    Column("series_uid", Ordered(), nullable=False),
     Column("modality", Text),
     Column("body_part", Text),
     Column("series_number", Text),
     Column("study_date", Text),
     Column("study_time", Text),
     # Date and time of the study as one text that sorts, empty when there is none.
-    Column("study_datetime", String(32), nullable=False),
+    Column("study_datetime", Ordered(32), nullable=False),
     # What its latest version holds, in frames and bytes, for the storage report.
     Column("frame_count", BigInteger, nullable=False, server_default=text("0")),
     Column("source_bytes", BigInteger, nullable=False, server_default=text("0")),
     Column("stored_bytes", BigInteger, nullable=False, server_default=text("0")),
-    Column("modality_code", String(16), nullable=False, server_default=text("''")),
+    Column("modality_code", Ordered(16), nullable=False, server_default=text("''")),
     Index(
         "ix_imaging_sets_storage",
         "datastore_id",
@@ -178,9 +180,9 @@ image_sets = Table(
 image_set_versions = Table(
     "imaging_versions",
     metadata,
-    Column("image_set_id", String(32), ForeignKey("imaging_image_sets.id"), primary_key=True),
+    Column("image_set_id", Ordered(32), ForeignKey("imaging_image_sets.id"), primary_key=True),
     Column("version", Integer, primary_key=True),
-    Column("state", String(16), nullable=False),
+    Column("state", Ordered(16), nullable=False),
     Column("workflow_status", String(40), nullable=False),
     Column("is_primary", Boolean, nullable=False),
     Column("forced", Boolean, nullable=False),
@@ -196,11 +198,11 @@ image_set_versions = Table(
 image_set_members = Table(
     "imaging_members",
     metadata,
-    Column("image_set_id", String(32), ForeignKey("imaging_image_sets.id"), primary_key=True),
-    Column("instance_key", String(26), ForeignKey("imaging_instances.key"), primary_key=True),
+    Column("image_set_id", Ordered(32), ForeignKey("imaging_image_sets.id"), primary_key=True),
+    Column("instance_key", Ordered(26), ForeignKey("imaging_instances.key"), primary_key=True),
     Column("first_version", Integer, primary_key=True),
     Column("last_version", Integer),
-    Column("sop_instance_uid", String(256), nullable=False),
+    Column("sop_instance_uid", Ordered(256), nullable=False),
     Index("ix_imaging_members_instance", "instance_key"),
 )
 
@@ -208,9 +210,9 @@ image_set_members = Table(
 image_set_terms = Table(
     "imaging_terms",
     metadata,
-    Column("datastore_id", String(32), primary_key=True),
-    Column("term", String(64), primary_key=True),
-    Column("image_set_id", String(32), ForeignKey("imaging_image_sets.id"), primary_key=True),
+    Column("datastore_id", Ordered(32), primary_key=True),
+    Column("term", Ordered(64), primary_key=True),
+    Column("image_set_id", Ordered(32), ForeignKey("imaging_image_sets.id"), primary_key=True),
     Index("ix_imaging_terms_set", "image_set_id"),
 )
 
@@ -218,18 +220,20 @@ image_set_terms = Table(
 staged_files = Table(
     "imaging_staged",
     metadata,
-    Column("job_id", String(32), primary_key=True),
+    Column("job_id", Ordered(32), primary_key=True),
     Column("sequence", Integer, primary_key=True),
-    Column("input_file", Text, nullable=False),
-    Column("outcome", String(16), nullable=False),
-    Column("study_uid", Text),
-    Column("series_uid", Text),
-    Column("sop_instance_uid", Text),
+    Column("input_file", Ordered(), nullable=False),
+    # Of the name, which may be longer than an index takes: the member of an archive.
+    Column("file_hash", Ordered(32), nullable=False),
+    Column("outcome", Ordered(16), nullable=False),
+    Column("study_uid", Ordered()),
+    Column("series_uid", Ordered()),
+    Column("sop_instance_uid", Ordered()),
     Column("identity", String(64)),
-    Column("image_set_id", String(32)),
+    Column("image_set_id", Ordered(32)),
     Column("record", Json, nullable=False),
-    Column("pack", String(255), info=dict(OBJECT_KEY)),
-    Index("ix_imaging_staged_file", "job_id", "input_file"),
+    Column("pack", Ordered(255), info=dict(OBJECT_KEY)),
+    Index("ix_imaging_staged_file", "job_id", "file_hash"),
     Index("ix_imaging_staged_pack", "pack"),
     Index("ix_imaging_staged_series", "job_id", "outcome", "study_uid", "series_uid", "sequence"),
 )
@@ -239,19 +243,19 @@ staged_files = Table(
 damage = Table(
     "imaging_damage",
     metadata,
-    Column("id", String(32), primary_key=True),
-    Column("datastore_id", String(32), nullable=False),
+    Column("id", Ordered(32), primary_key=True),
+    Column("datastore_id", Ordered(32), nullable=False),
     Column("kind", String(32), nullable=False),
-    Column("image_set_id", String(32)),
+    Column("image_set_id", Ordered(32)),
     Column("version", Integer),
-    Column("series_uid", Text),
-    Column("instance_key", String(26)),
-    Column("sop_instance_uid", Text),
+    Column("series_uid", Ordered()),
+    Column("instance_key", Ordered(26)),
+    Column("sop_instance_uid", Ordered()),
     Column("frame", Integer),
-    Column("object_key", String(255)),
+    Column("object_key", Ordered(255)),
     Column("found", Text, nullable=False),
     Column("expected", Text, nullable=False),
-    Column("job_id", String(32)),
+    Column("job_id", Ordered(32)),
     Column("found_at", Timestamp, nullable=False),
     Column("cleared_at", Timestamp),
     Column("cleared_by", String(256)),
@@ -263,7 +267,7 @@ damage = Table(
 care_cursors = Table(
     "imaging_care_cursors",
     metadata,
-    Column("job_id", String(32), primary_key=True),
+    Column("job_id", Ordered(32), primary_key=True),
     Column("phase", String(32), nullable=False),
     Column("after", Json),
     Column("counts", Json, nullable=False),
@@ -273,8 +277,8 @@ care_cursors = Table(
 retired = Table(
     "imaging_retired",
     metadata,
-    Column("object_key", String(255), primary_key=True),
-    Column("datastore_id", String(32), nullable=False),
+    Column("object_key", Ordered(255), primary_key=True),
+    Column("datastore_id", Ordered(32), nullable=False),
     Column("size", BigInteger, nullable=False),
     Column("reason", String(16), nullable=False),
     Column("retired_at", Timestamp, nullable=False),
@@ -286,8 +290,8 @@ retired = Table(
 holds = Table(
     "imaging_holds",
     metadata,
-    Column("id", String(32), primary_key=True),
-    Column("datastore_id", String(32), nullable=False),
+    Column("id", Ordered(32), primary_key=True),
+    Column("datastore_id", Ordered(32), nullable=False),
     Column("kind", String(16), nullable=False),
     Column("value", Text, nullable=False),
     Column("reason", Text, nullable=False),
@@ -302,7 +306,7 @@ holds = Table(
 retention_rules = Table(
     "imaging_retention",
     metadata,
-    Column("datastore_id", String(32), primary_key=True),
+    Column("datastore_id", Ordered(32), primary_key=True),
     Column("keep_days", Integer, nullable=False),
     Column("then_delete", Boolean, nullable=False),
     Column("set_by", String(256), nullable=False),
@@ -313,6 +317,11 @@ retention_rules = Table(
 def pack_key(datastore_id: str, pack_id: str) -> str:
     """The object that holds frames, headers and documents of instances imported together."""
     return f"packs/{datastore_id}/{pack_id[:2]}/{pack_id}"
+
+
+def file_hash(name: str) -> str:
+    """What a file is looked up by among those that an import has noted."""
+    return hashlib.blake2b(name.encode(), digest_size=16).hexdigest()
 
 
 def document_key(datastore_id: str, image_set_id: str, version: int, salt: str) -> str:

@@ -16,18 +16,18 @@ from sqlalchemy import (
 )
 
 from iryo.jobs.model import Job, JobState
-from iryo.store.sql import Json, Timestamp, metadata
+from iryo.store.sql import Json, Ordered, Timestamp, metadata
 
 __all__ = ["EVENT_COUNTER", "consumers", "counters", "events", "job_of", "jobs", "values_of"]
 
 jobs = Table(
     "jobs",
     metadata,
-    Column("id", String(32), primary_key=True),
-    Column("kind", String(64), nullable=False),
-    Column("scope", String(128), nullable=False),
-    Column("token", String(128)),
-    Column("state", String(16), nullable=False),
+    Column("id", Ordered(32), primary_key=True),
+    Column("kind", Ordered(64), nullable=False),
+    Column("scope", Ordered(128), nullable=False),
+    Column("token", Ordered(128)),
+    Column("state", Ordered(16), nullable=False),
     Column("payload", Json, nullable=False),
     Column("result", Json),
     Column("message", Text),
@@ -60,7 +60,7 @@ EVENT_COUNTER: Final = "events"
 counters = Table(
     "jobs_counters",
     metadata,
-    Column("name", String(32), primary_key=True),
+    Column("name", Ordered(32), primary_key=True),
     Column("last", BigInteger, nullable=False),
 )
 
@@ -77,7 +77,7 @@ events = Table(
 consumers = Table(
     "jobs_event_consumers",
     metadata,
-    Column("name", String(64), primary_key=True),
+    Column("name", Ordered(64), primary_key=True),
     Column("acknowledged", BigInteger, nullable=False),
 )
 

@@ -51,7 +51,9 @@ def _opened(address: StoreAddress) -> tuple[Objects, Database]:
                 "not see: what works on several machines needs PostgreSQL and S3, or a folder that "
                 "all of them share"
             )
-    return open_objects(address.objects, address.s3), Database(address.database)
+    return open_objects(address.objects, address.s3), Database(
+        address.database, address.connections
+    )
 
 
 def _local_path(url: str) -> Path | None:

@@ -18,8 +18,8 @@ from iryo.imaging.model import (
     require_unlocked,
     require_version,
 )
-from iryo.imaging.service.datastores import require_active
-from iryo.imaging.service.locks import or_unlock, settled
+from iryo.imaging.service.datastores import hold_active
+from iryo.imaging.service.locks import lock_sets, or_unlock, settled
 from iryo.imaging.service.room import Room
 from iryo.imaging.service.sets import (
     add_version,
@@ -58,7 +58,8 @@ def copy(
     """
     tree = None if copiable is None else parse_attributes(copiable, "copiableAttributes")
     with room.database.write() as connection:
-        require_active(connection, datastore_id)
+        hold_active(connection, datastore_id)
+        lock_sets(connection, datastore_id, [source_id, *(destination or ())[:1]])
         source = settled(room, connection, require_set(connection, datastore_id, source_id))
         require_unlocked(source)
         require_version(source, source_latest)
@@ -179,6 +180,7 @@ def run_copy(room: Room, context: JobContext) -> dict[str, Any]:
             key = put_document(room, target.id, target.version + 1, document)
         with room.database.write() as connection:
             context.hold(connection)
+            lock_sets(connection, datastore_id, [source_id, target_id])
             if payload["new"]:
                 _finish_new(connection, room, target, promote=payload["promote"])
             elif not add_version(

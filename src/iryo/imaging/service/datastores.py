@@ -19,6 +19,7 @@ from iryo.store.ids import new_id
 __all__ = [
     "create",
     "get",
+    "hold_active",
     "list_page",
     "list_tags",
     "remove",
@@ -107,6 +108,13 @@ def _get(connection: Connection, datastore_id: str) -> Datastore:
     return _datastore(row)
 
 
+def hold_active(connection: Connection, datastore_id: str) -> Datastore:
+    """Within `Database.write`: as `require_active`, and nobody deletes it until then ends."""
+    query = select(datastores.c.id).where(datastores.c.id == datastore_id)
+    connection.execute(query.with_for_update(read=True, key_share=True)).all()
+    return require_active(connection, datastore_id)
+
+
 def require_active(connection: Connection, datastore_id: str) -> Datastore:
     """The data store, if it is there and not deleted.
 
@@ -150,6 +158,10 @@ def remove(room: Room, datastore_id: str) -> Datastore:
         Conflict: while it holds image sets, or an import into it is not done.
     """
     with room.database.write() as connection:
+        # Who begins an import, or makes an image set, holds the row: either they are seen below, or
+        # they see that it is deleted.
+        query = select(datastores.c.id).where(datastores.c.id == datastore_id)
+        connection.execute(query.with_for_update()).all()
         found = _get(connection, datastore_id)
         if found.status is DatastoreStatus.DELETED:
             return found
@@ -208,14 +220,14 @@ def tag(room: Room, arn: str, tags: Mapping[str, str]) -> None:
         InvalidInput: if there would be more than 50.
     """
     with room.database.write() as connection:
-        _require_resource(room, connection, arn)
+        _lock_resource(room, connection, arn)
         _put_tags(connection, arn, tags)
 
 
 def untag(room: Room, arn: str, keys: list[str]) -> None:
     """Take tags away; those that are not there are fine (UntagResource)."""
     with room.database.write() as connection:
-        _require_resource(room, connection, arn)
+        _lock_resource(room, connection, arn)
         connection.execute(
             delete(resource_tags).where(
                 resource_tags.c.resource_arn == arn, resource_tags.c.key.in_(keys)
@@ -241,6 +253,17 @@ def _put_tags(connection: Connection, arn: str, tags: Mapping[str, str]) -> None
             insert(resource_tags),
             [{"resource_arn": arn, "key": k, "value": v} for k, v in tags.items()],
         )
+
+
+def _lock_resource(room: Room, connection: Connection, arn: str) -> None:
+    """Within `Database.write`: who else changes its tags waits, and it is not deleted meanwhile."""
+    datastore_id, image_set_id = parse_arn(arn)
+    if image_set_id is None:
+        query = select(datastores.c.id).where(datastores.c.id == datastore_id)
+    else:
+        query = select(image_sets.c.id).where(image_sets.c.id == image_set_id)
+    connection.execute(query.with_for_update(key_share=True)).all()
+    _require_resource(room, connection, arn)
 
 
 def _require_resource(room: Room, connection: Connection, arn: str) -> None:

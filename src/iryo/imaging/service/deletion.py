@@ -9,8 +9,8 @@ from typing import Any, Final
 from sqlalchemy import delete
 
 from iryo.imaging.model import ImageSet, SetState, WorkflowStatus, require_unlocked
-from iryo.imaging.service.datastores import require_active
-from iryo.imaging.service.locks import settled
+from iryo.imaging.service.datastores import hold_active
+from iryo.imaging.service.locks import lock_sets, settled
 from iryo.imaging.service.room import Room, arn_of
 from iryo.imaging.service.sets import find_set, require_set, set_state
 from iryo.imaging.store import image_set_terms, resource_tags
@@ -29,7 +29,8 @@ def remove(room: Room, datastore_id: str, image_set_id: str) -> ImageSet:
         Conflict: another change has it locked.
     """
     with room.database.write() as connection:
-        require_active(connection, datastore_id)
+        hold_active(connection, datastore_id)
+        lock_sets(connection, datastore_id, [image_set_id])
         found = settled(room, connection, require_set(connection, datastore_id, image_set_id))
         require_unlocked(found)
         job = room.jobs.submit(
@@ -54,6 +55,7 @@ def run_delete(room: Room, context: JobContext) -> dict[str, Any]:
     datastore_id, image_set_id = context.job.scope, context.job.payload["imageSetId"]
     with room.database.write() as connection:
         context.hold(connection)
+        lock_sets(connection, datastore_id, [image_set_id])
         found = find_set(connection, datastore_id, image_set_id)
         if found.state is not SetState.DELETED:
             set_state(

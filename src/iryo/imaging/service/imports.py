@@ -19,14 +19,14 @@ from sqlalchemy import delete, func, insert, select
 
 from iryo.errors import InvalidInput, WorkerDied
 from iryo.imaging.model import ImportOrder
-from iryo.imaging.service.datastores import require_active
+from iryo.imaging.service.datastores import hold_active, require_active
 from iryo.imaging.service.failures import worker_failure
 from iryo.imaging.service.ingest import Batch, FileResult, ingest
 from iryo.imaging.service.publish import publish, staged_series
 from iryo.imaging.service.report import read_summary, write_report
 from iryo.imaging.service.room import Room
 from iryo.imaging.service.scan import BadSource, SourceFile, local_path, scan
-from iryo.imaging.store import IMPORT_KIND, staged_files
+from iryo.imaging.store import IMPORT_KIND, file_hash, staged_files
 from iryo.jobs import Job, JobContext, JobState
 
 __all__ = ["get", "list_page", "output_folder", "resume", "run_import", "start"]
@@ -56,7 +56,7 @@ def start(room: Room, datastore_id: str, order: ImportOrder, *, token: str | Non
     if not os.path.exists(source):  # noqa: PTH110 - False too where we may not look
         raise InvalidInput("nothing is found at inputS3Uri", where="inputS3Uri")
     with room.database.write() as connection:
-        require_active(connection, datastore_id)
+        hold_active(connection, datastore_id)
         job = room.jobs.submit(
             connection,
             kind=IMPORT_KIND,
@@ -97,6 +97,7 @@ def resume(room: Room, datastore_id: str, job_id: str) -> Job:
     if found.state not in (JobState.FAILED, JobState.CANCELLED):
         return found
     with room.database.write() as connection:
+        hold_active(connection, datastore_id)
         return room.jobs.resume(connection, job_id)
 
 
@@ -171,6 +172,7 @@ def run_import(room: Room, context: JobContext) -> dict[str, Any]:
     with room.watch.phase("report"):
         summary = write_report(room, job, folder)
     with room.database.write() as connection:
+        context.hold(connection)
         connection.execute(delete(staged_files).where(staged_files.c.job_id == job.id))
     return summary
 
@@ -249,7 +251,7 @@ def _not_noted(
                 connection.execute(
                     select(staged_files.c.input_file).where(
                         staged_files.c.job_id == context.job.id,
-                        staged_files.c.input_file.in_([item.name for item in window]),
+                        staged_files.c.file_hash.in_([file_hash(item.name) for item in window]),
                     )
                 ).scalars()
             )
@@ -277,6 +279,7 @@ def _note(
             "job_id": context.job.id,
             "sequence": next(sequence),
             "input_file": result.file.name,
+            "file_hash": file_hash(result.file.name),
             "outcome": result.outcome,
             "study_uid": result.study_uid,
             "series_uid": result.series_uid,

@@ -163,8 +163,9 @@ class _Pack:
                 identity=identity_hash(attributes),
                 record={
                     "key": key,
-                    "sop_class_uid": instance.text(0x00080016) or "",
-                    "source_syntax": instance.transfer_syntax,
+                    # Cut to what their columns take: hostile files have longer ones.
+                    "sop_class_uid": (instance.text(0x00080016) or "")[:_LONGEST_UID],
+                    "source_syntax": instance.transfer_syntax[:64],
                     "stored_syntax": stored_syntax,
                     "digest": parsed.digest.hex(),
                     "pack": self.key,

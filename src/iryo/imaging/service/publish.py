@@ -19,7 +19,7 @@ from iryo.imaging import documents
 from iryo.imaging.documents import InstanceDocument
 from iryo.imaging.model import ImageSet, SetState, WorkflowStatus
 from iryo.imaging.service.care.heal import heal, in_quarantine
-from iryo.imaging.service.locks import settled
+from iryo.imaging.service.locks import hold_primary, settled
 from iryo.imaging.service.room import Room
 from iryo.imaging.service.rows import insert_instances
 from iryo.imaging.service.sets import (
@@ -188,7 +188,7 @@ def _publish_group(
                 settled(room, connection, target)
         if target is None or target.state is SetState.ACTIVE:
             done = (
-                _create(room, context, parts, held, group, is_primary=is_primary)
+                _create(room, context, parts, held, series, group, is_primary=is_primary)
                 if target is None
                 else _extend(room, context, target, parts, held, group)
             )
@@ -254,6 +254,7 @@ def _create(
     context: JobContext,
     parts: list[InstanceDocument],
     held: Mapping[str, str],
+    series: tuple[str, str],
     group: list[_Staged],
     *,
     is_primary: bool,
@@ -264,7 +265,13 @@ def _create(
     try:
         with room.database.write() as connection:
             context.hold(connection)
+            if not is_primary:
+                hold_primary(connection, datastore_id, series)
+                if _target(connection, datastore_id, series, group[0].identity) != (None, False):
+                    raise _MovedOnError
             insert_instances(connection, datastore_id, _records(group), room.clock())
+            # Before what emits an event, for which others wait until the transaction ends.
+            _mark(connection, context.job.id, group, image_set_id)
             create_set(
                 connection,
                 document=document,
@@ -274,9 +281,9 @@ def _create(
                 status=WorkflowStatus.CREATED,
                 now=room.clock(),
             )
-            _mark(connection, context.job.id, group, image_set_id)
-    except IntegrityError:
-        # Another server has made the primary of this series meanwhile; look again.
+    except (IntegrityError, _MovedOnError):
+        # Another import has made the primary of this series meanwhile, or the same image set beside
+        # it; look again.
         room.objects.delete([key])
         return False
     return True
@@ -311,6 +318,7 @@ def _extend(
         with room.database.write() as connection:
             context.hold(connection)
             insert_instances(connection, target.datastore_id, _records(group), room.clock())
+            _mark(connection, context.job.id, group, target.id)
             if not add_version(
                 connection,
                 target,
@@ -321,7 +329,6 @@ def _extend(
                 now=room.clock(),
             ):
                 raise _MovedOnError
-            _mark(connection, context.job.id, group, target.id)
     except _MovedOnError:
         room.objects.delete([key])
         return False

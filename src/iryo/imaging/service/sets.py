@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
-from iryo.errors import NotFound
+from iryo.errors import Conflict, NotFound
 from iryo.imaging import documents
 from iryo.imaging.documents import Document
 from iryo.imaging.model import ImageSet, SetState, Version, WorkflowStatus
@@ -209,10 +209,11 @@ def set_state(
     now: datetime,
     message: str | None = None,
     job_id: str | None = None,
-) -> bool:
+) -> None:
     """Lock (for the job `job_id`), unlock or delete an image set and its latest version.
 
-    Returns False, with nothing written, when the image set is no longer as `current` says.
+    Raises:
+        Conflict: the image set is no longer as `current` says; nothing is written.
     """
     deleted = now if state is SetState.DELETED else None
     values = {
@@ -232,7 +233,7 @@ def set_state(
         .values(locked_by=job_id, **values)
     )
     if changed.rowcount != 1:
-        return False
+        raise Conflict(f"image set {current.id} has just been changed by another")
     connection.execute(
         update(image_set_versions)
         .where(
@@ -241,7 +242,6 @@ def set_state(
         )
         .values(values)
     )
-    return True
 
 
 def _insert_version(

@@ -19,8 +19,8 @@ from iryo.imaging.model import (
     require_unlocked,
     require_version,
 )
-from iryo.imaging.service.datastores import require_active
-from iryo.imaging.service.locks import or_unlock, settled
+from iryo.imaging.service.datastores import hold_active
+from iryo.imaging.service.locks import lock_sets, or_unlock, settled
 from iryo.imaging.service.room import Room
 from iryo.imaging.service.sets import (
     add_version,
@@ -71,7 +71,8 @@ def update_metadata(  # noqa: PLR0913 - what the operation takes
             where="includeStudyImageSets",
         )
     with room.database.write() as connection:
-        require_active(connection, datastore_id)
+        hold_active(connection, datastore_id)
+        _lock(connection, datastore_id, image_set_id, whole_study=whole_study)
         found = settled(room, connection, require_set(connection, datastore_id, image_set_id))
         require_unlocked(found)
         require_version(found, latest)
@@ -126,6 +127,17 @@ def update_metadata(  # noqa: PLR0913 - what the operation takes
         locked = find_set(connection, datastore_id, image_set_id)
     room.wake()
     return locked
+
+
+def _lock(
+    connection: Connection, datastore_id: str, image_set_id: str, *, whole_study: bool
+) -> None:
+    """Lock the image set, and with its study all that the update will change, in one order."""
+    locked = {image_set_id}
+    if whole_study:
+        found = require_set(connection, datastore_id, image_set_id)
+        locked |= {sibling.id for sibling in _study_siblings(connection, found)}
+    lock_sets(connection, datastore_id, locked)
 
 
 def _check_levels(found: ImageSet, edit: Edit, *, whole_study: bool) -> None:
@@ -210,6 +222,7 @@ def run_update(room: Room, context: JobContext) -> dict[str, Any]:
             prepared.append((target, document, held, key))
         with room.database.write() as connection:
             context.hold(connection)
+            lock_sets(connection, datastore_id, [target.id for target in targets])
             for target, document, held, key in prepared:
                 if not add_version(
                     connection,

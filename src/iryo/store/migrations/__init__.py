@@ -36,6 +36,7 @@ def upgrade(database: "Database") -> None:
     if newest is None:
         return
     with database.write() as connection:
+        database.lock_all(connection)
         if not _check(_current(connection), newest, known):
             config.attributes["connection"] = connection
             command.upgrade(config, "head")

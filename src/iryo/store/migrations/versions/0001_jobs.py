@@ -5,6 +5,8 @@ from typing import Final
 import sqlalchemy as sa
 from alembic import op
 
+from iryo.store.sql import Ordered
+
 revision: Final = "0001"
 down_revision: Final = None
 
@@ -12,11 +14,11 @@ down_revision: Final = None
 def upgrade() -> None:
     op.create_table(
         "jobs",
-        sa.Column("id", sa.String(32), nullable=False),
-        sa.Column("kind", sa.String(64), nullable=False),
-        sa.Column("scope", sa.String(128), nullable=False),
-        sa.Column("token", sa.String(128)),
-        sa.Column("state", sa.String(16), nullable=False),
+        sa.Column("id", Ordered(32), nullable=False),
+        sa.Column("kind", Ordered(64), nullable=False),
+        sa.Column("scope", Ordered(128), nullable=False),
+        sa.Column("token", Ordered(128)),
+        sa.Column("state", Ordered(16), nullable=False),
         sa.Column("payload", sa.Text(), nullable=False),
         sa.Column("result", sa.Text()),
         sa.Column("message", sa.Text()),
@@ -43,7 +45,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "jobs_counters",
-        sa.Column("name", sa.String(32), nullable=False),
+        sa.Column("name", Ordered(32), nullable=False),
         sa.Column("last", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("name", name="pk_jobs_counters"),
     )
@@ -58,7 +60,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "jobs_event_consumers",
-        sa.Column("name", sa.String(64), nullable=False),
+        sa.Column("name", Ordered(64), nullable=False),
         sa.Column("acknowledged", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("name", name="pk_jobs_event_consumers"),
     )

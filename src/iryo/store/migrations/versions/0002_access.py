@@ -5,6 +5,8 @@ from typing import Final
 import sqlalchemy as sa
 from alembic import op
 
+from iryo.store.sql import Ordered
+
 revision: Final = "0002"
 down_revision: Final = "0001"
 
@@ -12,7 +14,7 @@ down_revision: Final = "0001"
 def upgrade() -> None:
     op.create_table(
         "access_keys",
-        sa.Column("id", sa.String(32), nullable=False),
+        sa.Column("id", Ordered(32), nullable=False),
         sa.Column("name", sa.String(256), nullable=False),
         sa.Column("sealed", sa.LargeBinary(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
@@ -21,8 +23,8 @@ def upgrade() -> None:
     )
     op.create_table(
         "access_grants",
-        sa.Column("key_id", sa.String(32), nullable=False),
-        sa.Column("scope", sa.String(128), nullable=False),
+        sa.Column("key_id", Ordered(32), nullable=False),
+        sa.Column("scope", Ordered(128), nullable=False),
         sa.Column("role", sa.String(16), nullable=False),
         sa.PrimaryKeyConstraint("key_id", "scope", name="pk_access_grants"),
         sa.ForeignKeyConstraint(
@@ -38,10 +40,10 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.Column("at", sa.BigInteger(), nullable=False),
-        sa.Column("actor", sa.String(128), nullable=False),
+        sa.Column("actor", Ordered(128), nullable=False),
         sa.Column("action", sa.String(128), nullable=False),
-        sa.Column("resource", sa.String(512), nullable=False),
-        sa.Column("scope", sa.String(128), nullable=False),
+        sa.Column("resource", Ordered(512), nullable=False),
+        sa.Column("scope", Ordered(128), nullable=False),
         sa.Column("source", sa.String(128), nullable=False),
         sa.Column("outcome", sa.String(64), nullable=False),
         sa.Column("request_id", sa.String(64), nullable=False),
@@ -54,7 +56,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "access_audit_spools",
-        sa.Column("name", sa.String(64), nullable=False),
+        sa.Column("name", Ordered(64), nullable=False),
         sa.Column("drained", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("name", name="pk_access_audit_spools"),
     )

@@ -7,7 +7,7 @@ Revises: 0003
 import sqlalchemy as sa
 from alembic import op
 
-from iryo.store.sql import Json, Timestamp
+from iryo.store.sql import Json, Ordered, Timestamp
 
 revision = "0004"
 down_revision = "0003"
@@ -19,24 +19,24 @@ def upgrade() -> None:
     """Make the tables, and the columns of those that there are."""
     op.add_column("imaging_instances", sa.Column("stored_hash", sa.LargeBinary(16)))
     op.add_column("imaging_instances", sa.Column("damaged_at", Timestamp))
-    op.add_column("imaging_staged", sa.Column("pack", sa.String(255)))
+    op.add_column("imaging_staged", sa.Column("pack", Ordered(255)))
     op.create_index("ix_imaging_staged_pack", "imaging_staged", ["pack"])
     _totals()
     op.create_table(
         "imaging_damage",
-        sa.Column("id", sa.String(32), primary_key=True),
-        sa.Column("datastore_id", sa.String(32), nullable=False),
+        sa.Column("id", Ordered(32), primary_key=True),
+        sa.Column("datastore_id", Ordered(32), nullable=False),
         sa.Column("kind", sa.String(32), nullable=False),
-        sa.Column("image_set_id", sa.String(32)),
+        sa.Column("image_set_id", Ordered(32)),
         sa.Column("version", sa.Integer),
-        sa.Column("series_uid", sa.Text),
-        sa.Column("instance_key", sa.String(26)),
-        sa.Column("sop_instance_uid", sa.Text),
+        sa.Column("series_uid", Ordered()),
+        sa.Column("instance_key", Ordered(26)),
+        sa.Column("sop_instance_uid", Ordered()),
         sa.Column("frame", sa.Integer),
-        sa.Column("object_key", sa.String(255)),
+        sa.Column("object_key", Ordered(255)),
         sa.Column("found", sa.Text, nullable=False),
         sa.Column("expected", sa.Text, nullable=False),
-        sa.Column("job_id", sa.String(32)),
+        sa.Column("job_id", Ordered(32)),
         sa.Column("found_at", Timestamp, nullable=False),
         sa.Column("cleared_at", Timestamp),
         sa.Column("cleared_by", sa.String(256)),
@@ -47,15 +47,15 @@ def upgrade() -> None:
     op.create_index("ix_imaging_damage_instance", "imaging_damage", ["instance_key"])
     op.create_table(
         "imaging_care_cursors",
-        sa.Column("job_id", sa.String(32), primary_key=True),
+        sa.Column("job_id", Ordered(32), primary_key=True),
         sa.Column("phase", sa.String(32), nullable=False),
         sa.Column("after", Json),
         sa.Column("counts", Json, nullable=False),
     )
     op.create_table(
         "imaging_retired",
-        sa.Column("object_key", sa.String(255), primary_key=True),
-        sa.Column("datastore_id", sa.String(32), nullable=False),
+        sa.Column("object_key", Ordered(255), primary_key=True),
+        sa.Column("datastore_id", Ordered(32), nullable=False),
         sa.Column("size", sa.BigInteger, nullable=False),
         sa.Column("reason", sa.String(16), nullable=False),
         sa.Column("retired_at", Timestamp, nullable=False),
@@ -64,8 +64,8 @@ def upgrade() -> None:
     op.create_index("ix_imaging_retired_at", "imaging_retired", ["retired_at"])
     op.create_table(
         "imaging_holds",
-        sa.Column("id", sa.String(32), primary_key=True),
-        sa.Column("datastore_id", sa.String(32), nullable=False),
+        sa.Column("id", Ordered(32), primary_key=True),
+        sa.Column("datastore_id", Ordered(32), nullable=False),
         sa.Column("kind", sa.String(16), nullable=False),
         sa.Column("value", sa.Text, nullable=False),
         sa.Column("reason", sa.Text, nullable=False),
@@ -77,7 +77,7 @@ def upgrade() -> None:
     op.create_index("ix_imaging_holds_open", "imaging_holds", ["datastore_id", "released_at"])
     op.create_table(
         "imaging_retention",
-        sa.Column("datastore_id", sa.String(32), primary_key=True),
+        sa.Column("datastore_id", Ordered(32), primary_key=True),
         sa.Column("keep_days", sa.Integer, nullable=False),
         sa.Column("then_delete", sa.Boolean, nullable=False),
         sa.Column("set_by", sa.String(256), nullable=False),
@@ -94,7 +94,7 @@ def _totals() -> None:
         )
     op.add_column(
         "imaging_image_sets",
-        sa.Column("modality_code", sa.String(16), nullable=False, server_default=sa.text("''")),
+        sa.Column("modality_code", Ordered(16), nullable=False, server_default=sa.text("''")),
     )
     op.execute(
         """
