@@ -47,7 +47,7 @@ def test_workers_are_killed(tmp_path: Path, cluster: Cluster) -> None:
 def test_workers_are_killed_where_only_stores_are_shared(
     tmp_path: Path, cluster: Cluster, postgres: Postgres, s3_server: S3Server
 ) -> None:
-    """With PostgreSQL and S3; two servers share the cluster."""
+    """With PostgreSQL and S3, and two imports at once."""
     stores = grown_stores(postgres, s3_server)
     trial = Trial(tmp_path, stores, compute=cluster.url)
     with trial.serving():
@@ -98,3 +98,36 @@ def await_stores() -> None:
     )
     if not all(there):
         pytest.skip(f"PostgreSQL, S3, inputs in S3: {there}")
+
+
+PRELOADED = """
+import os
+from iryo.imaging.service import ingest
+from iryo.imaging.service.load import load as real  # Dask loads this file more than once
+
+def load(file, *given, **more):
+    if "poison" in file.name:
+        os.kill(os.getpid(), 9)
+    return real(file, *given, **more)
+
+ingest.load = load
+"""
+
+
+def test_a_file_that_kills_every_worker(tmp_path: Path) -> None:
+    """It costs itself and nothing else; the nannies start their workers again."""
+    (tmp_path / "poison.py").write_text(PRELOADED)
+    more = {"DASK_DISTRIBUTED__WORKER__PRELOAD": f'["{tmp_path / "poison.py"}"]'}
+    with Cluster() as cluster:
+        cluster.worker(nanny=True, more=more)
+        cluster.worker(nanny=True, more=more)
+        trial = Trial(tmp_path, compute=cluster.url)
+        folder = trial.files(80)
+        with trial.serving():
+            (folder / "001.dcm").rename(folder / "poison.dcm")
+            job = trial.send(folder)
+            summary = trial.wait(job)
+    assert summary["numberOfScannedFiles"] == 80
+    assert summary["numberOfFilesWithServerError"] == 1
+    del trial.sent["1.2.3.1.1"]
+    trial.check_complete()
