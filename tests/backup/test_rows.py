@@ -173,7 +173,6 @@ def test_what_a_backup_copies_is_what_rows_name() -> None:
     }
 
 
-@pytest.mark.usefixtures("grown")
 @pytest.mark.parametrize(
     ("words", "message"),
     [

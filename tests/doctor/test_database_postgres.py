@@ -1,17 +1,12 @@
 """The doctor's questions to a PostgreSQL server."""
 
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from tests.doctor.patient import found, installed, one
 from tests.grown.postgres import Postgres
-
-pytestmark = pytest.mark.skipif(
-    find_spec("iryo.store.postgres") is None, reason="iryo has no PostgreSQL yet"
-)
 
 
 @pytest.fixture

@@ -70,7 +70,7 @@ def restore(
     manifest = found.chosen(snapshot)
     same_key = _check_key(shell, manifest, new_key=new_key)
     objects = open_objects(settings.objects, s3_access(settings))
-    database = Database(settings.database)
+    database = Database(settings.database, settings.database_connections)
     try:
         check_empty(database, objects, manifest.snapshot)
         _put_key(shell, found, manifest)

@@ -65,7 +65,7 @@ class Case:
         """
         if self.sqlite is not None and not self.sqlite.is_file():
             raise Unavailable(f"there is no database at {self.sqlite}")
-        database = Database(self.settings.database)
+        database = Database(self.settings.database, self.settings.database_connections)
         self._open.callback(database.close)
         return database
 

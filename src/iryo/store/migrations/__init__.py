@@ -71,6 +71,7 @@ def begin_restore(database: "Database", revision: str, snapshot: str) -> None:
         )
     mark = _RESTORING + snapshot
     with database.write() as connection:
+        database.lock_all(connection)
         current = _current(connection)
         if current == mark:
             return
