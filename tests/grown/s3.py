@@ -67,6 +67,7 @@ class S3Server:
         self.port = 0  # a free one; kept when the server is started again
         self._server: subprocess.Popen[str] | None = None
         self._names = itertools.count(1)
+        self._client: Any = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -99,7 +100,9 @@ class S3Server:
     def bucket(self) -> str:
         """The name of a new bucket."""
         name = f"bucket-{os.getpid()}-{next(self._names)}"
-        self.client().create_bucket(Bucket=name)
+        if self._client is None:  # making one takes longer than what it does
+            self._client = self.client()
+        self._client.create_bucket(Bucket=name)
         return name
 
     def start(self) -> None:

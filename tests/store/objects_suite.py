@@ -49,6 +49,9 @@ BAD_KEYS = (
 class ObjectsSuite:
     """The promises of `Objects`, on a new and empty store."""
 
+    examples = 25
+    """How many sequences of calls are tried."""
+
     @pytest.fixture
     def objects(self) -> Iterator[Objects]:
         raise NotImplementedError
@@ -256,6 +259,6 @@ class ObjectsSuite:
         run_state_machine_as_test(
             Machine,
             settings=hypothesis.settings(
-                max_examples=25, stateful_step_count=25, deadline=None, print_blob=True
+                max_examples=self.examples, stateful_step_count=25, deadline=None, print_blob=True
             ),
         )

@@ -1,5 +1,7 @@
 """What an object store must do, besides `ObjectsSuite`, that several processes open by its URL."""
 
+import dataclasses
+import json
 import multiprocessing
 import subprocess
 import sys
@@ -8,19 +10,28 @@ from typing import Any
 import pytest
 
 from iryo.errors import Conflict, NotFound
-from iryo.store.objects import Objects, open_objects
+from iryo.store.objects import Objects, S3Access, open_objects
 from tests.store.objects_suite import ObjectsSuite
 
 
 class SharedObjectsSuite(ObjectsSuite):
     """The promises among processes."""
 
+    access: S3Access | None = None
+    """What else another process needs to open it; the fixture `objects` may set it."""
+
+    def arguments(self, objects: Objects) -> tuple[str, str]:
+        """What WRITERS are told."""
+        access = None if self.access is None else dataclasses.asdict(self.access)
+        return objects.url, json.dumps(access)
+
     def test_one_of_two_processes_wins_a_key(self, objects: Objects) -> None:
         context = multiprocessing.get_context("spawn")
         barrier = context.Barrier(2)
         results = context.Queue()
         racers = [
-            context.Process(target=race, args=(objects.url, barrier, results, n)) for n in range(2)
+            context.Process(target=race, args=(objects.url, self.access, barrier, results, n))
+            for n in range(2)
         ]
         for racer in racers:
             racer.start()
@@ -38,7 +49,7 @@ class SharedObjectsSuite(ObjectsSuite):
     def test_a_writer_killed_in_the_middle_leaves_nothing(self, objects: Objects) -> None:
         """By SIGKILL, while the pieces of an object come in."""
         child = subprocess.Popen(
-            [sys.executable, "-c", SLOW_WRITER, objects.url], stdout=subprocess.PIPE
+            [sys.executable, "-c", SLOW_WRITER, *self.arguments(objects)], stdout=subprocess.PIPE
         )
         assert child.stdout is not None
         with child.stdout:
@@ -51,12 +62,14 @@ class SharedObjectsSuite(ObjectsSuite):
         assert objects.put("slow/object", b"now") == 3
 
     def test_what_a_dead_process_put_is_there(self, objects: Objects) -> None:
-        child = subprocess.run([sys.executable, "-c", QUICK_WRITER, objects.url], check=False)
+        child = subprocess.run(
+            [sys.executable, "-c", QUICK_WRITER, *self.arguments(objects)], check=False
+        )
         assert child.returncode == -9
         assert objects.get("quick/object") == b"x" * 100_000
 
     def test_a_deletion_elsewhere_is_seen(self, objects: Objects) -> None:
-        other = open_objects(objects.url)
+        other = open_objects(objects.url, self.access)
         objects.put("gone/1", b"1")
         objects.put("gone/2", b"2")
         assert objects.get_range("gone/1", 0, 1) == b"1"
@@ -72,9 +85,9 @@ class SharedObjectsSuite(ObjectsSuite):
 ROUNDS = 30
 
 
-def race(url: str, barrier: Any, results: Any, who: int) -> None:
+def race(url: str, access: S3Access | None, barrier: Any, results: Any, who: int) -> None:
     """In a process of its own: put the same keys as the other at the same moments."""
-    objects = open_objects(url)
+    objects = open_objects(url, access)
     won = []
     for n in range(ROUNDS):
         barrier.wait(60)
@@ -88,23 +101,25 @@ def race(url: str, barrier: Any, results: Any, who: int) -> None:
     results.put((who, won))
 
 
-SLOW_WRITER = """
-import sys
-import threading
-from iryo.store import open_objects
+OPEN = """
+import json, os, signal, sys, threading
+from iryo.store.objects import S3Access, open_objects
+
+access = json.loads(sys.argv[2])
+objects = open_objects(sys.argv[1], S3Access(**access) if access else None)
+"""
+
+SLOW_WRITER = f"""{OPEN}
 
 def pieces():
     yield b"x" * 5_000_000
     print("in the middle", flush=True)
     threading.Event().wait()
 
-open_objects(sys.argv[1]).put("slow/object", pieces())
+objects.put("slow/object", pieces())
 """
 
-QUICK_WRITER = """
-import os, signal, sys
-from iryo.store import open_objects
-
-open_objects(sys.argv[1]).put("quick/object", b"x" * 100_000)
+QUICK_WRITER = f"""{OPEN}
+objects.put("quick/object", b"x" * 100_000)
 os.kill(os.getpid(), signal.SIGKILL)
 """

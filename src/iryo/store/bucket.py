@@ -1,8 +1,8 @@
-"""Objects in whatever obstore speaks to: memory today; the same class carries S3, GCS and Azure."""
+"""Objects in whatever obstore speaks to: memory here; `iryo.store.s3` builds on it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, TypeVar
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
@@ -11,9 +11,11 @@ from obstore.store import MemoryStore, ObjectStore
 from iryo.errors import Conflict, Damaged, InvalidInput, NotFound, Unavailable
 from iryo.store.objects import ObjectInfo, Piece, check_key, check_prefix
 
-__all__ = ["BucketObjects", "memory_store"]
+__all__ = ["BATCH", "BucketObjects", "memory_store"]
 
-_BATCH: Final = 1000  # keys in one request: what S3 lists and deletes at a time
+T = TypeVar("T")
+
+BATCH: Final = 1000  # keys in one request: what S3 lists and deletes at a time
 
 
 class BucketObjects:
@@ -39,7 +41,7 @@ class BucketObjects:
         """One request."""
         check_key(key)
         with self._failures(key):
-            return bytes(obstore.get(self._store, key).bytes())
+            return self.persist(lambda: bytes(obstore.get(self._store, key).bytes()))
 
     def get_range(self, key: str, offset: int, length: int) -> bytes:
         """One request; a second only to say what is wrong."""
@@ -53,13 +55,15 @@ class BucketObjects:
             # HTTP has no empty range.
             self._check_end(key, offset)
             return b""
-        try:
-            with self._failures(key):
-                data = bytes(obstore.get_range(self._store, key, start=offset, length=length))
-        except Unavailable:
-            # A range that begins behind the end is an error of its own, told differently by each.
-            self._check_end(key, offset + length)
-            raise
+        with self._failures(key):
+            try:
+                data = self.persist(
+                    lambda: bytes(obstore.get_range(self._store, key, start=offset, length=length))
+                )
+            except BaseError as error:
+                if self.beyond_the_end(error):
+                    self._check_end(key, offset + length)
+                raise
         if len(data) != length:
             raise _short(key, offset + len(data), offset + length)
         return data
@@ -73,14 +77,14 @@ class BucketObjects:
         """One request."""
         check_key(key)
         with self._failures(key):
-            return obstore.head(self._store, key)["size"]
+            return self.persist(lambda: obstore.head(self._store, key)["size"])
 
     def delete(self, keys: Iterable[str]) -> None:
         """One request for each thousand keys."""
         batch: list[str] = []
         for key in keys:
             batch.append(check_key(key))
-            if len(batch) == _BATCH:
+            if len(batch) == BATCH:
                 self._delete(batch)
                 batch.clear()
         self._delete(batch)
@@ -101,26 +105,45 @@ class BucketObjects:
 
     def _list(self, prefix: str) -> Iterator[ObjectInfo]:
         with self._failures(prefix):
-            for batch in obstore.list(self._store, prefix or None, chunk_size=_BATCH):
+            for batch in obstore.list(self._store, prefix or None, chunk_size=BATCH):
                 for found in batch:
                     yield ObjectInfo(found["path"], found["size"], found["last_modified"])
 
     def close(self) -> None:
         """Nothing is held open."""
 
+    def persist(self, call: Callable[[], T]) -> T:
+        """Make a call that does no harm when it is repeated."""
+        return call()
+
+    # ---------------------------------------------------------------------- what its errors mean
+
+    def beyond_the_end(self, error: BaseError) -> bool:  # noqa: ARG002
+        """Whether this says that a range begins behind the end: each store has its own way."""
+        return True
+
+    def bucket_is_missing(self, error: FileNotFoundError) -> bool:  # noqa: ARG002
+        """Whether this says that the store itself is not there."""
+        return False
+
+    def reason(self, error: BaseException) -> str:
+        """What may be told of an error. The library's own text may hold addresses with secrets."""
+        return type(error).__name__
+
     @contextmanager
     def _failures(self, key: str, *, missing_is_fine: bool = False) -> Iterator[None]:
         try:
             yield
-        except FileNotFoundError:
+        except FileNotFoundError as error:
+            if self.bucket_is_missing(error):
+                raise Unavailable(f"object store {self.url}: there is no such bucket") from None
             if not missing_is_fine:
                 raise NotFound(f"there is no object {key}") from None
         except AlreadyExistsError:
             raise Conflict(f"there is already an object {key}") from None
         except BaseError as error:
-            # The library's own text may hold addresses with credentials: only its kind is told.
             raise Unavailable(
-                f"object store {self.url} failed on {key or 'a request'}: {type(error).__name__}"
+                f"object store {self.url} failed on {key or 'a request'}: {self.reason(error)}"
             ) from error
 
 

@@ -50,12 +50,14 @@ class S3Access:
         region: requests are signed for it.
         endpoint: http:// or https:// and a host; None: AWS.
         key_id: access key, with `secret`; None: what AWS's own tools would find.
+        patience: seconds until a server that does not answer, or answers that it cannot, is away.
     """
 
     region: str = "us-east-1"
     endpoint: str | None = None
     key_id: str | None = None
     secret: str | None = field(default=None, repr=False)
+    patience: float = 30.0
 
 
 class Objects(Protocol):
@@ -137,15 +139,17 @@ def check_prefix(prefix: str) -> str:
     return check_key(bare) if prefix else ""
 
 
-def open_objects(url: str, s3: S3Access | None = None) -> Objects:  # noqa: ARG001
+def open_objects(url: str, s3: S3Access | None = None) -> Objects:
     """Open the store at `url`.
 
-    ``file:///srv/iryo/objects`` is a folder, made if it is not there; ``memory://`` is a new store
-    in this process, gone when it is closed.
+    ``file:///srv/iryo/objects`` is a folder, made if it is not there; ``s3://bucket/prefix`` is
+    what lies below a prefix of a bucket, reached as `s3` says; ``memory://`` is a new store in
+    this process, gone when it is closed.
 
     Raises:
         InvalidInput: not such a URL.
-        Unavailable: the folder cannot be made or written to.
+        Unavailable: the folder cannot be made or written to; there are no credentials for S3.
+            Whether S3 is there is seen at the first request.
     """
     parts = urlsplit(url)
     if parts.scheme == "file":
@@ -158,13 +162,17 @@ def open_objects(url: str, s3: S3Access | None = None) -> Objects:  # noqa: ARG0
         from iryo.store.folder import FolderObjects
 
         return FolderObjects(unquote(parts.path))
+    if parts.scheme == "s3":
+        from iryo.store.s3 import S3Objects
+
+        return S3Objects(url, s3 or S3Access())
     if parts.scheme == "memory":
         from iryo.store.bucket import BucketObjects, memory_store
 
         return BucketObjects("memory://", memory_store())
     raise InvalidInput(
-        f"found an object store with the scheme {parts.scheme!r}, expected file:///folder or "
-        "memory://",
+        f"found an object store with the scheme {parts.scheme!r}, expected file:///folder, "
+        "s3://bucket/prefix or memory://",
         where="objects",
     )
 
