@@ -97,6 +97,16 @@ class TestFaults:
             proxy.heal()
         assert proxy.faults[fault] >= len(calls)
 
+    def test_what_is_deleted_while_a_broken_answer_is_asked_for_again_is_not_found(
+        self, objects: Objects, proxy: FaultProxy
+    ) -> None:
+        objects.put("a", bytes(300_000))
+        proxy.fail("truncate", 1, method="GET")
+        proxy.fail("answer", 1, method="GET", status=404, code="NoSuchKey")
+        with pytest.raises(NotFound, match="there is no object a"):
+            objects.get("a")
+        assert proxy.requests["GET"] == 2
+
     def test_a_put_whose_answer_was_lost_is_ours(self, objects: Objects, proxy: FaultProxy) -> None:
         proxy.fail("lose-answer", 1, method="PUT")
         assert objects.put("k", b"ours") == 4

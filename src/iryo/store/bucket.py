@@ -122,6 +122,10 @@ class BucketObjects:
         """Whether this says that a range begins behind the end: each store has its own way."""
         return True
 
+    def object_is_missing(self, error: BaseError) -> bool:  # noqa: ARG002
+        """Whether this says that there is no such object, though it is of another class."""
+        return False
+
     def bucket_is_missing(self, error: FileNotFoundError) -> bool:  # noqa: ARG002
         """Whether this says that the store itself is not there."""
         return False
@@ -142,6 +146,8 @@ class BucketObjects:
         except AlreadyExistsError:
             raise Conflict(f"there is already an object {key}") from None
         except BaseError as error:
+            if self.object_is_missing(error):
+                raise NotFound(f"there is no object {key}") from None
             raise Unavailable(
                 f"object store {self.url} failed on {key or 'a request'}: {self.reason(error)}"
             ) from error

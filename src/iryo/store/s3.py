@@ -221,6 +221,14 @@ class S3Objects(BucketObjects):
             return f"the server answers {status[1]} {word}"
         return _KINDS[kind[1]] if kind is not None else type(error).__name__
 
+    def object_is_missing(self, error: BaseError) -> bool:
+        """Of an object that vanishes while a broken answer is asked for again, too."""
+        text = str(error)
+        status, code = _STATUS.search(text), _CODE.search(text)
+        return (status is not None and status[1] == "404") and (
+            code is not None and code[1] == "NoSuchKey"
+        )
+
     def bucket_is_missing(self, error: FileNotFoundError) -> bool:
         """Whether not the object is missing but the bucket; HEAD is told neither."""
         text = str(error)
