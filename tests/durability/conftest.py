@@ -7,6 +7,7 @@ import pytest
 
 from tests.durability.trial import Trial
 from tests.grown.postgres import Postgres
+from tests.grown.s3 import S3Server
 
 
 @pytest.fixture(params=["small", "grown"])
@@ -26,6 +27,14 @@ def own_postgres(postgres: Postgres) -> Iterator[Postgres]:  # noqa: ARG001 - sk
 
 
 @pytest.fixture
-def grown_trial(tmp_path: Path, own_postgres: Postgres) -> Trial:
+def grown_trial(tmp_path: Path, own_postgres: Postgres, s3_server: S3Server) -> Trial:
     """A new installation on PostgreSQL and S3."""
-    return Trial(tmp_path, {"database": own_postgres.database()})
+    access = s3_server.access
+    stores = {
+        "database": own_postgres.database(),
+        "objects": f"s3://{s3_server.bucket()}/iryo",
+        "s3_endpoint": access.endpoint,
+        "s3_access_key_id": access.key_id,
+        "s3_secret_access_key": access.secret,
+    }
+    return Trial(tmp_path, {name: str(value) for name, value in stores.items()})
