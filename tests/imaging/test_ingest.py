@@ -243,6 +243,7 @@ def test_a_file_that_kills_its_worker_is_found_and_the_others_go_in(
     assert house.found(image_set).instance_count == 2
 
 
+@pytest.mark.small  # only SQLite takes a table that is gone for trouble that may pass
 @pytest.mark.parametrize("files", [1, 40])
 def test_what_fails_for_all_files_fails_the_job(house: House, files: int) -> None:
     """The database lost a table: that is no fault of any file."""

@@ -83,6 +83,7 @@ def test_a_picture_of_an_instance_whose_header_has_no_pixels(house: House, prima
         picture.png(house.room, house.store, primary, frame)
 
 
+@pytest.mark.small  # done behind the back of the program, in its file
 def test_an_export_of_what_is_gone_is_refused(house: House, primary: str) -> None:
     """A row of a stored instance was lost, which the database itself would not allow."""
     with house.app.database.read() as connection:
