@@ -16,6 +16,7 @@ from iryo.compute import Compute, open_compute
 from iryo.errors import Unavailable
 from iryo.imaging import aws as imaging_aws
 from iryo.imaging.service import condition, copies, deletion, imports, update
+from iryo.imaging.service.care import verify
 from iryo.imaging.service.naming import image_sets_naming
 from iryo.imaging.service.room import Room
 from iryo.imaging.store import IMPORT_KIND
@@ -219,6 +220,7 @@ def _handlers(room: Room) -> dict[str, Handler]:
         update.UPDATE_KIND: lambda context: update.run_update(room, context),
         copies.COPY_KIND: lambda context: copies.run_copy(room, context),
         deletion.DELETE_KIND: lambda context: deletion.run_delete(room, context),
+        verify.VERIFY_KIND: lambda context: verify.run_verify(room, context),
     }
 
 

@@ -14,6 +14,7 @@
     ├── Throttled             too much at once; later it may go
     ├── Unavailable           something that we need is away (store, database, an extra)
     ├── Damaged               what is stored is not what was stored
+    │   └── Quarantined       that was found before, and nobody gets it until it is healed
     ├── WorkerDied            the process that did the work is gone
     │   └── TookTooLong       it was ended, since the work took longer than it may
     ├── Cancelled             somebody asked that the work end
@@ -35,6 +36,7 @@ __all__ = [
     "NotAcceptable",
     "NotAuthenticated",
     "NotFound",
+    "Quarantined",
     "QuotaExceeded",
     "Throttled",
     "TooLarge",
@@ -136,6 +138,13 @@ class Unavailable(IryoError):
 
 class Damaged(IryoError):
     """What is stored is not what was stored."""
+
+
+class Quarantined(Damaged):
+    """What is stored was found damaged before: nobody gets it until it is healed.
+
+    The message is for whoever asks: it names no object and no place.
+    """
 
 
 class WorkerDied(IryoError):

@@ -115,15 +115,19 @@ class Shell:
     # ------------------------------------------------------------------------------- who is here
 
     @property
+    def actor(self) -> str:
+        """Who is at the terminal, as the audit log names them."""
+        return f"cli:{_user()}"
+
+    @property
     def caller(self) -> "Caller":
         """The user at the terminal, who may do all: the files are theirs."""
         from iryo.access import EVERYWHERE, Principal, Role
         from iryo.access.caller import Caller
         from iryo.store.ids import new_id
 
-        actor = f"cli:{_user()}"
         return Caller(
-            principal=Principal(actor, actor, {EVERYWHERE: Role.ADMIN}),
+            principal=Principal(self.actor, self.actor, {EVERYWHERE: Role.ADMIN}),
             audit=self.app.audit,
             source="local",
             request_id=new_id(),

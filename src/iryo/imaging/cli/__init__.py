@@ -1,7 +1,8 @@
-"""The door of the room at the terminal: import, search, show, frame, export, datastores."""
+"""The door of the room at the terminal: import, search, show, export, and the care of it all."""
 
 import typer
 
+from iryo.imaging.cli.care import damage_commands, verify
 from iryo.imaging.cli.datastores import datastore_commands
 from iryo.imaging.cli.finding import search
 from iryo.imaging.cli.importing import import_files
@@ -19,3 +20,5 @@ def add_commands(program: typer.Typer) -> None:
     program.command("frame")(frame)
     program.command("export")(export)
     program.add_typer(datastore_commands(), name="datastores")
+    program.command("verify")(verify)
+    program.add_typer(damage_commands(), name="damage")

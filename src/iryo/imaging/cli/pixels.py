@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from iryo.errors import InvalidInput, NotFound, Unavailable
+from iryo.errors import Damaged, InvalidInput, NotFound, Unavailable
 from iryo.imaging.cli.showing import ImageSetArgument, VersionOption
 from iryo.imaging.cli.terminal import DatastoreOption, JsonOption, Terminal, terminal_of
 from iryo.imaging.cli.wording import size
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from iryo.imaging.service.export import ExportedInstance
 
 __all__ = ["WINDOWS", "export", "frame", "parse_window"]
+
+FAILED: Final = 1
 
 # Centre and width in Hounsfield units.
 WINDOWS: Final[Mapping[str, tuple[float, float]]] = MappingProxyType(
@@ -162,6 +164,7 @@ def export(
     """Write an image set as DICOM files: DIR/SERIES_UID/SOP_INSTANCE_UID.dcm.
 
     Every element that is no pixel comes back byte for byte, unless the metadata was edited since.
+    An instance in quarantine (`iryo damage list`) is named and left out; then the exit code is 1.
     """
     from iryo.imaging.service import export as exporting
     from iryo.imaging.service.lookup import find_datastore, find_image_set
@@ -172,7 +175,7 @@ def export(
     room = terminal.room
     store = find_datastore(room, datastore).id if datastore else None
     found = find_image_set(room, image_set, store)
-    total = files = 0
+    total = files = damaged = 0
     with terminal.audited("cli:export", scope=found.datastore_id, resource=found.id):
         for one in _watched(
             terminal,
@@ -186,7 +189,12 @@ def export(
             ),
         ):
             path = output / _safe(one.series_uid) / f"{_safe(one.sop_instance_uid)}.dcm"
-            written = _write(path, one.pieces, overwrite=overwrite)
+            try:
+                written = _write(path, one.pieces, overwrite=overwrite)
+            except Damaged as error:
+                damaged += 1
+                typer.echo(f"iryo: not exported: {error.message}", err=True)
+                continue
             files, total = files + 1, total + written
             if terminal.json:
                 terminal.emit(
@@ -194,6 +202,8 @@ def export(
                 )
     if not terminal.json:
         terminal.err.print(f"{files} file{'s'[: files != 1]}, {size(total)}, in {output}")
+    if damaged:
+        raise typer.Exit(FAILED)
 
 
 def _watched(

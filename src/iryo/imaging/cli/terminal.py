@@ -12,7 +12,7 @@ if TYPE_CHECKING:  # so that `iryo --help` need not load the house
     from iryo.imaging.service.room import Room
     from iryo.jobs import Job
 
-__all__ = ["DatastoreOption", "JsonOption", "Terminal", "terminal_of"]
+__all__ = ["DatastoreArgument", "DatastoreOption", "JsonOption", "Terminal", "terminal_of"]
 
 
 class Terminal(Protocol):
@@ -33,6 +33,11 @@ class Terminal(Protocol):
     @property
     def err(self) -> "Console":
         """Where progress and remarks go."""
+        ...
+
+    @property
+    def actor(self) -> str:
+        """Who is here, as the audit log names them."""
         ...
 
     def run_job(self, job_id: str) -> "Job":
@@ -71,6 +76,14 @@ def _complete_datastore(context: typer.Context, incomplete: str) -> list[str]:
     return []
 
 
+DatastoreArgument = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[DATASTORE]",
+        help="The data store: its name, its id, or the beginning of its id. Without it: all.",
+        autocompletion=_complete_datastore,
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 DatastoreOption = Annotated[
     str | None,

@@ -6,8 +6,9 @@ agree, every byte but the pixels comes back as it came.
 """
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import orjson
@@ -18,7 +19,7 @@ from iryo.dicom.dictionary import keyword_tag
 from iryo.errors import Damaged, NotFound
 from iryo.imaging.documents import Document, decode, effective, instances_of, series_of
 from iryo.imaging.service.places import KnownInstance
-from iryo.imaging.service.read import image_set, metadata
+from iryo.imaging.service.read import image_set, metadata, quarantined
 from iryo.imaging.service.room import Room
 from iryo.imaging.service.sets import members
 from iryo.imaging.store import instances
@@ -101,32 +102,71 @@ def _row(room: Room, key: str) -> Row[Any]:
 def _pieces(
     room: Room, row: Row[Any], wanted: dict[str, Any], target: str | None
 ) -> Iterator[bytes]:
-    header = room.objects.get_range(row.pack, row.header_offset, row.header_length)
+    if row.damaged_at is not None:
+        raise quarantined(row.sop_instance_uid)
+    stored = _Stored(room, row)
+    header = stored.part("header_offset", row.header_length)
     yield from write_instance(
         header,
-        _frames(room, row),
+        stored.frames(),
         stored_syntax=row.stored_syntax,
         target=target,
-        changes=changes(_as_it_came(room, row), wanted),
-        residue=b"".join(
-            room.objects.get_range(row.pack, offset, length)
-            for _, offset, length in row.residues or ()
-        ),
+        changes=changes(_as_it_came(stored, row), wanted),
+        residue=stored.residue(),
     )
 
 
-def _frames(room: Room, row: Row[Any]) -> Iterator[bytes]:
-    known = KnownInstance(row.pack, row.stored_syntax or "", bytes(row.frames))
-    for index in range(row.frame_count):
-        place = known.frame(index)
-        if place is None:
-            raise Damaged(f"stored instance {row.key} has fewer frames than it says")
-        yield room.objects.get_range(place.pack, place.offset, place.length)
+class _Stored:
+    """The parts of a stored instance. While they are read, a compactor may move them all."""
+
+    def __init__(self, room: Room, row: Row[Any]) -> None:
+        self._room = room
+        self._row = row
+
+    def part(self, column: str, length: int) -> bytes:
+        """The bytes at the offset that a column holds."""
+        return self._read(lambda row: (getattr(row, column), length))
+
+    def residue(self) -> bytes:
+        """The residues of all frames, joined."""
+        return b"".join(
+            self._read(partial(_residue_place, number=number))
+            for number in range(len(self._row.residues or ()))
+        )
+
+    def frames(self) -> Iterator[bytes]:
+        """The frames, one at a time."""
+        for index in range(self._row.frame_count):
+            yield self._read(partial(_frame_place, index=index))
+
+    def _read(self, place: Callable[[Row[Any]], tuple[int, int]]) -> bytes:
+        try:
+            return self._room.objects.get_range(self._row.pack, *place(self._row))
+        except NotFound:
+            before, self._row = self._row, _row(self._room, self._row.key)
+            if before.pack == self._row.pack:
+                raise Damaged(
+                    f"the pack of stored instance {before.sop_instance_uid} is missing: "
+                    f"{before.pack}"
+                ) from None
+        return self._read(place)
 
 
-def _as_it_came(room: Room, row: Row[Any]) -> dict[str, Any]:
+def _residue_place(row: Row[Any], number: int) -> tuple[int, int]:
+    _, offset, length = row.residues[number]
+    return offset, length
+
+
+def _frame_place(row: Row[Any], index: int) -> tuple[int, int]:
+    place = KnownInstance(row.pack, row.stored_syntax or "", bytes(row.frames)).frame(index)
+    if place is None:
+        raise Damaged(f"stored instance {row.key} has fewer frames than it says")
+    return place.offset, place.length
+
+
+def _as_it_came(stored: _Stored, row: Row[Any]) -> dict[str, Any]:
     """All attributes of the instance as it was imported, whatever their level."""
-    packed = room.objects.get_range(row.pack, row.document_offset, row.document_length)
+    packed = stored.part("document_offset", row.document_length)
     try:
         document = orjson.loads(zlib.decompress(packed))
     except (zlib.error, orjson.JSONDecodeError) as error:

@@ -45,9 +45,7 @@ def png(
     """
     data, stored_syntax = frame(room, datastore_id, image_set_id, frame_id)
     key, index = parse_frame_id(frame_id)
-    with room.database.read() as connection:
-        row = connection.execute(select(instances).where(instances.c.key == key)).one()
-    header = unpack_header(room.objects.get_range(row.pack, row.header_offset, row.header_length))
+    header = unpack_header(_header(room, key))
     description = describe_stored(header)
     if description is None:
         raise NotFound(f"the instance of frame {frame_id} has no pixels")
@@ -60,3 +58,15 @@ def png(
         photometric=decoded_photometric(data, replace(description, transfer_syntax=stored_syntax)),
     )
     return to_png(image)
+
+
+def _header(room: Room, key: str) -> bytes:
+    query = select(instances).where(instances.c.key == key)
+    with room.database.read() as connection:
+        row = connection.execute(query).one()
+    try:
+        return room.objects.get_range(row.pack, row.header_offset, row.header_length)
+    except NotFound:  # a compactor has moved it since
+        with room.database.read() as connection:
+            row = connection.execute(query).one()
+        return room.objects.get_range(row.pack, row.header_offset, row.header_length)

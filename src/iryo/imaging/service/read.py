@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection, select
 
-from iryo.errors import Damaged, NotFound
+from iryo.errors import Damaged, NotFound, Quarantined
 from iryo.imaging.model import FramePlace, ImageSet, SetState, Version, parse_frame_id
 from iryo.imaging.service.datastores import require_active
 from iryo.imaging.service.places import KnownInstance
@@ -176,9 +176,9 @@ def frame(room: Room, datastore_id: str, image_set_id: str, frame_id: str) -> tu
         raise Damaged(f"the pack of frame {frame_id} is missing: {place.pack}") from None
 
 
-def quarantined(sop_instance_uid: str) -> Damaged:
+def quarantined(sop_instance_uid: str) -> Quarantined:
     """What is said instead of bytes that are not what was stored."""
-    return Damaged(
+    return Quarantined(
         f"stored instance {sop_instance_uid} was found damaged and is in quarantine; "
         "importing its original file again heals it"
     )

@@ -16,6 +16,7 @@ from iryo.errors import (
     NotAcceptable,
     NotAuthenticated,
     NotFound,
+    Quarantined,
     QuotaExceeded,
     Throttled,
     Unavailable,
@@ -137,6 +138,7 @@ KINDS = (
         503,
         secret=True,
     ),
+    Kind(Quarantined, _INTERNAL, "InternalServerException", 500),
     # What is left is nobody's fault but ours.
     Kind(IryoError, _INTERNAL, "InternalServerException", 500, secret=True),
 )

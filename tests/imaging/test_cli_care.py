@@ -1,0 +1,128 @@
+"""verify and damage, as people type them."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from iryo.app import open_app
+from iryo.errors import InvalidInput
+from iryo.imaging.cli.amounts import parse_bytes, parse_days, parse_span
+from iryo.settings import load
+from tests.imaging.site import make_instance
+from tests.program import Program
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Program:
+    """The program, with a series of two slices in a data store."""
+    made = Program(tmp_path / "home")
+    made.says("init")
+    for number in (1, 2):
+        make_instance(tmp_path / "in" / f"{number}.dcm", sop=f"1.2.3.1.{number}", number=number)
+    made.says("import", tmp_path / "in")
+    return made
+
+
+def packs(program: Program) -> list[Path]:
+    return [path for path in (program.home / "objects" / "packs").rglob("*") if path.is_file()]
+
+
+def harm(path: Path) -> bytes:
+    """Flip a bit of the first byte, which is one of the first frame; the file as it was."""
+    before = path.read_bytes()
+    path.write_bytes(bytes([before[0] ^ 1]) + before[1:])
+    return before
+
+
+def test_verify_tells_and_damage_is_cleared_when_it_is_gone(
+    program: Program, tmp_path: Path
+) -> None:
+    assert "none" in program.says("verify", "main", "--deep", "--rate", "200MiB")
+    (pack,) = packs(program)
+    before = harm(pack)
+    told = program.json("verify", code=1)
+    assert (told["damage"], told["instances"]) == (1, 2)
+    (one,) = told["damageFound"]
+    assert (one["kind"], one["SOPInstanceUID"]) == ("WrongBytes", "1.2.3.1.1")
+    assert "Doe" not in json.dumps(told)
+    shown = program.says("verify", "--restart", code=1)
+    assert "1.2.3.1.1" in shown
+    assert "WrongBytes" in program.says("damage", "list", code=1)
+    out = program.here("export", told["damageFound"][0]["imageSetId"], "-o", tmp_path / "out")
+    assert out.exit_code == 1
+    assert "1.2.3.1.1 was found damaged" in out.output
+    assert [path.name for path in (tmp_path / "out").rglob("*.dcm")] == ["1.2.3.1.2.dcm"]
+    still = program.json("damage", "clear", one["damageId"][:10], code=1)
+    assert still == {"cleared": [], "still": [one["damageId"]]}
+    pack.write_bytes(before)
+    program.says("damage", "clear", "--all")
+    assert program.says("damage", "list", "--json") == ""
+    (line,) = program.lines("damage", "list", "--all")
+    assert line["clearedBy"].startswith("cli:")
+    program.says("verify", "--quick")
+
+
+def test_import_again_heals(program: Program, tmp_path: Path) -> None:
+    harm(packs(program)[0])
+    program.says("verify", code=1)
+    summary = program.json("import", tmp_path / "in")
+    assert summary["numberOfUnchangedFiles"] == 1
+    program.says("damage", "list")
+    program.says("verify", "--deep")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("verify", "--quick", "--deep"),
+        ("verify", "--rate", "fast"),
+        ("damage", "clear"),
+        ("damage", "clear", "abc", "--all"),
+        ("damage", "clear", "abc"),
+    ],
+    ids=" ".join,
+)
+def test_what_makes_no_sense_is_refused(program: Program, words: tuple[str, ...]) -> None:
+    assert program.here(*words).exit_code == 2
+
+
+def test_an_interrupted_run_says_how_it_goes_on(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("iryo.imaging.service.care.walk.stored_instances", interrupt)
+        stopped = program.here("verify", "main")
+    assert stopped.exit_code == 130
+    assert "`iryo verify main` goes on" in stopped.output
+    with open_app(load({"home": program.home}, {}, None).settings) as app, app.database.read() as c:
+        states = [
+            row.state
+            for row in c.exec_driver_sql("SELECT state FROM jobs WHERE kind = 'imaging.verify'")
+        ]
+    assert states == ["SUBMITTED"]
+    program.says("verify", "main")
+
+
+def test_amounts() -> None:
+    assert [parse_bytes(one) for one in ("200MiB", "1 gb", "7")] == [200 << 20, 10**9, 7]
+    assert [parse_span(one).total_seconds() for one in ("90s", "1h", "0", "2w")] == [
+        90,
+        3600,
+        0,
+        1209600,
+    ]
+    assert [parse_days(one) for one in ("30d", "1y", "10y", "2w")] == [30, 366, 3653, 14]
+    for wrong, parse in (
+        ("0", parse_bytes),
+        ("5 parsecs", parse_bytes),
+        ("1", parse_span),
+        ("0d", parse_days),
+        ("999y", parse_days),
+        ("3h", parse_days),
+    ):
+        with pytest.raises(InvalidInput):
+            parse(wrong)
