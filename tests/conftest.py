@@ -23,6 +23,20 @@ hypothesis.settings.register_profile("thorough", deadline=None, print_blob=True,
 hypothesis.settings.load_profile("iryo")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options of our own."""
+    parser.addoption(
+        "--soak-minutes", type=float, default=10.0, help="how long each test of `make soak` looks"
+    )
+
+
+@pytest.fixture(scope="session")
+def soak_minutes(pytestconfig: pytest.Config) -> float:
+    """How many minutes a soak test may take: `make soak ARGS=--soak-minutes=60`."""
+    minutes: float = pytestconfig.getoption("--soak-minutes")
+    return minutes
+
+
 @pytest.fixture(scope="session")
 def root() -> Path:
     """The repository's folder."""

@@ -33,6 +33,7 @@ class Limits:
             `InvalidDicom`, since nobody means it.
         elements: elements in all, those in sequences included, sequence items counted too.
         inflated: bytes of a deflated data set when inflated.
+        header: bytes of a file that are no pixel data: they are kept together, and become text.
         frames: frames of one instance.
         frame_bytes: bytes of one frame when decoded.
     """
@@ -40,6 +41,7 @@ class Limits:
     depth: int = 64
     elements: int = 2_000_000
     inflated: int = 1 << 29
+    header: int = 1 << 28
     frames: int = 1_000_000
     frame_bytes: int = 2 << 30
 

@@ -45,6 +45,21 @@ class PackedAway(NamedTuple):
 
 
 _TRANSFER_SYNTAX: Final = 0x00020010
+_LONGEST_UID: Final = 64  # PS3.5 9.1
+# What people take for DICOM, or pack it in.
+_OTHERS: Final = {
+    b"\x1f\x8b": "a gzip file",
+    b"PK\3\4": "a zip archive",
+    b"BZh": "a bzip2 file",
+    b"\xfd7zXZ": "an xz file",
+    b"\x28\xb5\x2f\xfd": "a Zstandard file",
+    b"7z\xbc\xaf": "a 7-Zip archive",
+    b"Rar!": "a RAR archive",
+    b"\x89PNG": "a PNG picture",
+    b"\xff\xd8\xff": "a JPEG picture",
+    b"%PDF": "a PDF document",
+    b"<?xml": "an XML document",
+}
 _DEFAULT_LIMITS: Final = Limits()
 
 
@@ -111,6 +126,9 @@ def _read(data: Buffer, limits: Limits, header: PackedAway | None = None) -> Ins
         )
     settle(data, body.pending, big_endian=big_endian)
     pixels = None if header else _pixels(data, elements, declared, faults, big=big_endian)
+    other = size - (pixels.length if pixels else 0)
+    if other > limits.header:
+        raise TooLarge(f"found {other} bytes that are no pixel data, expected {limits.header}")
     if header is None:
         uid = _syntax(data, declared, pixels, faults, implicit=implicit, big=big_endian)
     else:
@@ -164,8 +182,10 @@ def _start(data: Buffer, size: int, faults: list[Fault]) -> int:
         and _is_known(dictionary.bytes_tag(head, big_endian=big))
     ]
     if not known and not _is_shadow(data):
+        other = next((name for mark, name in _OTHERS.items() if head.startswith(mark)), None)
         raise InvalidDicom(
-            "found neither DICM at offset 128 nor a data set at offset 0, expected a DICOM file",
+            f"found {other or 'neither DICM at offset 128 nor a data set at offset 0'}, "
+            "expected a DICOM file",
             offset=0,
             reason="NotDicom",
         )
@@ -191,7 +211,15 @@ def _declared(data: Buffer, meta: Dataset) -> str | None:
     element = meta.get(_TRANSFER_SYNTAX)
     if element is None:
         return None
-    return bytes(data[element.start : element.stop]).decode("latin-1").strip(" \0") or None
+    text = bytes(data[element.start : element.stop]).partition(b"\0")[0].decode("latin-1").strip()
+    if len(text) > _LONGEST_UID or not (text.isascii() and text.isprintable()):
+        raise InvalidDicom(
+            f"found a transfer syntax of {len(text)} characters or with some that no UID has",
+            where=show_tag(_TRANSFER_SYNTAX),
+            offset=element.start,
+            reason="InvalidUid",
+        )
+    return text or None
 
 
 def _check_group_length(data: Buffer, meta: Dataset, faults: list[Fault]) -> None:

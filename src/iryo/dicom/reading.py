@@ -5,7 +5,7 @@ from typing import Final, NoReturn, TypeAlias
 
 from iryo.dicom import dictionary
 from iryo.dicom.model import About, Buffer, Dataset, Fault, Limits, Row, show_tag
-from iryo.errors import InvalidDicom
+from iryo.errors import InvalidDicom, TooLarge
 
 # The rows of a data set, and those around it.
 Chain: TypeAlias = tuple[list[Row], "Chain | None"]
@@ -14,6 +14,8 @@ UNDEFINED: Final = 0xFFFFFFFF
 
 # A file may end in these without having lost anything.
 PADDING: Final = b"\0\xff \t\r\n\x1a"
+
+_LARGEST_VALUE: Final = 1 << 32  # that a length can say
 
 # How many faults of one file are told one by one.
 _FAULTS: Final = 200
@@ -105,6 +107,8 @@ class Reader:
         """Whether nothing but padding follows."""
         if pos <= self._not_padding or self.data[pos] not in PADDING:
             return False
+        if self.size - pos > self.limits.header + _LARGEST_VALUE:
+            raise TooLarge(f"found {self.size - pos} bytes where elements end or pixel data begins")
         for begin in range(pos, self.size, 1 << 20):
             chunk = bytes(self.data[begin : begin + (1 << 20)])
             if rest := chunk.lstrip(PADDING):

@@ -16,10 +16,11 @@ from typing import Any, Final
 import orjson
 
 from iryo.dicom import identity
-from iryo.errors import Damaged
+from iryo.errors import Damaged, TooLarge
 from iryo.imaging.model import IDENTITY_COLUMNS
 
 __all__ = [
+    "LARGEST_PART",
     "LEVELS",
     "Document",
     "InstanceDocument",
@@ -30,6 +31,7 @@ __all__ = [
     "document_identity",
     "effective",
     "encode",
+    "encode_part",
     "identity_hash",
     "instances_of",
     "level",
@@ -40,6 +42,7 @@ __all__ = [
 
 Document = dict[str, Any]
 
+LARGEST_PART: Final = 256 << 20  # bytes of JSON of one instance
 LEVELS: Final = ("Patient", "Study", "Series")
 
 
@@ -239,6 +242,20 @@ def encode(document: Document) -> bytes:
     """
     packer = zlib.compressobj(6, zlib.DEFLATED, 31)
     return packer.compress(orjson.dumps(document)) + packer.flush()
+
+
+def encode_part(part: Document) -> tuple[bytes, int]:
+    """What one instance brings, for its pack: deflated JSON, and how long it was before.
+
+    Raises:
+        TooLarge: it is longer than a document can bear.
+    """
+    data = orjson.dumps(part)
+    if len(data) > LARGEST_PART:
+        raise TooLarge(
+            f"found metadata of {len(data)} bytes as JSON, expected at most {LARGEST_PART}"
+        )
+    return zlib.compress(data, 1), len(data)
 
 
 def decode(data: bytes) -> Document:

@@ -6,11 +6,13 @@ carets (PS3.5 6.2.1). All of them are searchable: SHIBUYA, 渋谷 and しぶや 
 
 import unicodedata
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Final
 
-__all__ = ["MAX_TERM", "fold", "terms", "words"]
+__all__ = ["MAX_TERM", "MAX_TERMS", "fold", "terms", "words"]
 
 MAX_TERM: Final = 64
+MAX_TERMS: Final = 512  # of an image set: nobody has so many names
 _HIRAGANA_TO_KATAKANA: Final = {code: code + 0x60 for code in range(0x3041, 0x3097)}
 _SEPARATORS: Final = {ord(char): " " for char in "^=,;・.\\/()[]'\"　"}
 
@@ -37,11 +39,10 @@ def terms(values: Iterable[str | None]) -> set[str]:
     Alphabetic words are found by their beginnings. Ideographs and kana have no spaces between the
     parts of a name, so each of their suffixes is a term as well: 美智 and 智子 both find 美智子.
     """
-    found: set[str] = set()
-    for value in values:
-        for word in words(value or ""):
-            found.update(_suffixes(word))
-    return found
+    found = (
+        suffix for value in values for word in words(value or "") for suffix in _suffixes(word)
+    )
+    return set(islice(found, MAX_TERMS))
 
 
 def _suffixes(word: str) -> Iterator[str]:

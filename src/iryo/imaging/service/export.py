@@ -52,7 +52,10 @@ def in_order(document: Document) -> list[str]:
         number = instances_of(document)[uid]["DICOM"].get("InstanceNumber")
         text = str(number[0] if isinstance(number, list) and number else number).strip()
         parts = [int(part) for part in uid.split(".") if part.isdecimal()]
-        return (int(text) if text.lstrip("+-").isdecimal() else _LAST, parts, uid)
+        try:
+            return (int(text), parts, uid)
+        except ValueError:  # no number, or one of thousands of digits
+            return (_LAST, parts, uid)
 
     return sorted(instances_of(document), key=place)
 

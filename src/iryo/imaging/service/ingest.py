@@ -8,20 +8,18 @@ no pixel) and its part of the metadata document. Nothing is visible until `publi
 import os
 import socket
 import struct
-import zlib
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Final
 
-import orjson
 from sqlalchemy import exists, select
 from xxhash import xxh3_128
 
 from iryo import dicom
 from iryo.errors import InvalidDicom, IryoError, NotFound
-from iryo.imaging.documents import identity_hash
+from iryo.imaging.documents import encode_part, identity_hash
 from iryo.imaging.model import INSTANCE_KEY_LENGTH, SetState, frame_id
 from iryo.imaging.service.failures import out_of_memory
 from iryo.imaging.service.load import load
@@ -148,7 +146,7 @@ class _Pack:
         yield header
         normalised = dicom.normalise(instance)
         document, warnings = _document(normalised, instance, frames, stored_syntax, faults)
-        packed = zlib.compress(orjson.dumps(document), 1)
+        packed, document_size = encode_part(document)
         document_place = self._put(packed)
         yield packed
         parsed.settled()
@@ -171,6 +169,7 @@ class _Pack:
                     "pack": self.key,
                     "header": header_place,
                     "document": document_place,
+                    "document_size": document_size,
                     "residues": residues or None,
                     "frames": b64encode(bytes(table)).decode(),
                     "source_size": parsed.file.size,
