@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.durability.test_dask import await_stores
 from tests.grown.netns import why_not
 from tests.grown.postgres import find_programs
 from tests.pages import NEEDS
@@ -27,7 +26,6 @@ def temporary() -> Iterator[Path]:
 
     The page gives its machines names and addresses of its own: one at a time.
     """
-    await_stores()
     if find_programs() is None:
         pytest.skip("needs PostgreSQL: apt-get install postgresql")
     if reason := why_not():

@@ -6,7 +6,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
-from pathlib import Path
 from typing import Final, Self
 
 from iryo.access import Access, Audit, Caller
@@ -17,6 +16,7 @@ from iryo.errors import Unavailable
 from iryo.imaging import aws as imaging_aws
 from iryo.imaging.service import condition, copies, deletion, imports, update
 from iryo.imaging.service.care import verify
+from iryo.imaging.service.location import Location, parse_location
 from iryo.imaging.service.naming import image_sets_naming
 from iryo.imaging.service.room import Room
 from iryo.imaging.store import IMPORT_KIND
@@ -170,6 +170,7 @@ def open_app(settings: Settings, *, serving: bool = False, board: Board | None =
             else StoreAddress(
                 settings.objects, settings.database, s3, settings.database_connections
             ),
+            s3=s3,
             watch=observers.imports,
         )
         runner = JobRunner(
@@ -244,10 +245,10 @@ def _jobs_that_wait(database: Database) -> Gauges:
     return gauges
 
 
-def _import_roots(settings: Settings) -> tuple[Path, ...] | None:
-    """Folders that imports asked for over the network may touch; None: any."""
+def _import_roots(settings: Settings) -> tuple[Location, ...] | None:
+    """What imports asked for over the network may touch; None: anything that this process may."""
     if settings.import_roots:
-        return tuple(Path(root) for root in settings.import_roots)
+        return tuple(parse_location(root, "import_roots") for root in settings.import_roots)
     return None if settings.loopback and not settings.behind_proxy else ()
 
 

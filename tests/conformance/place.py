@@ -109,8 +109,7 @@ def bring(app: App, path: Path) -> Brought | Refusal:
     assert job.result is not None
     assert job.result["numberOfScannedFiles"] == 1
     if job.result["numberOfImportedFiles"] == 0:
-        report = imports.output_folder(app.room, job) / "FAILURE" / "failure.ndjson"
-        (line,) = report.read_bytes().splitlines()
+        (line,) = imports.output_of(app.room, job).lines("FAILURE/failure.ndjson")
         failure = json.loads(line)["exception"]
         assert job.result["numberOfFilesWithServerError"] == 0, failure
         return Refusal(failure["exceptionType"], failure["message"])

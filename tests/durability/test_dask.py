@@ -76,7 +76,6 @@ def test_the_scheduler_is_killed(tmp_path: Path, cluster: Cluster) -> None:
 
 def grown_stores(postgres: Postgres, s3_server: S3Server) -> dict[str, str]:
     """Settings of an installation whose stores are all reached over the network."""
-    await_stores()
     access = s3_server.access
     return {
         "database": postgres.database(),
@@ -86,18 +85,6 @@ def grown_stores(postgres: Postgres, s3_server: S3Server) -> dict[str, str]:
         "s3_access_key_id": access.key_id or "",
         "s3_secret_access_key": access.secret or "",
     }
-
-
-def await_stores() -> None:
-    """Until both stores and s3:// inputs have landed; then this goes."""
-    source = Path(__file__).resolve().parents[2] / "src" / "iryo"
-    there = (
-        "postgresql" in "".join(path.read_text() for path in (source / "store").glob("*.py")),
-        (source / "store" / "s3.py").exists(),
-        (source / "imaging" / "service" / "location.py").exists(),
-    )
-    if not all(there):
-        pytest.skip(f"PostgreSQL, S3, inputs in S3: {there}")
 
 
 PRELOADED = """

@@ -63,7 +63,6 @@ def test_jobs_are_listed_newest_first_and_paged(site: Site) -> None:
 def test_an_input_that_is_not_there_is_refused(site: Site) -> None:
     for uri, code in (
         ((site.folder / "none").as_uri(), "ValidationException"),
-        ("s3://bucket/prefix", "ValidationException"),
         ("http://somewhere/x", "ValidationException"),
     ):
         with pytest.raises(ClientError) as caught:

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from iryo.errors import AccessDenied, InvalidInput, Unavailable
+from iryo.errors import AccessDenied, InvalidInput, NotFound
 from iryo.imaging.model import ImportOrder
 from iryo.imaging.service import imports, report
 from iryo.imaging.service.failures import failures_by_reason
+from iryo.imaging.service.outputs import FolderOutput
 from iryo.imaging.store import staged_files
 from iryo.jobs import JobState
 from tests.imaging.house import House
@@ -44,15 +45,16 @@ def test_a_report_that_cannot_be_written_is_tried_again(house: House) -> None:
 
 def test_a_file_of_a_report_appears_only_when_it_is_whole(tmp_path: Path) -> None:
     path = tmp_path / report.MANIFEST
+    output = FolderOutput(tmp_path)
     for written in (b"first", b"second"):
-        with report._whole(path) as part:
-            part.stream.write(written)
+        with output.writing(report.MANIFEST) as part:
+            part.write(written)
             assert not path.exists() or path.read_bytes() == b"first"
         assert path.read_bytes() == written
 
     def break_off() -> None:
-        with report._whole(path) as part:
-            part.stream.write(b"half of a th")
+        with output.writing(report.MANIFEST) as part:
+            part.write(b"half of a th")
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -79,8 +81,8 @@ def test_reports_of_many_files_are_read_in_pages(
 
 
 def test_a_failure_report_that_is_gone_is_told_of(tmp_path: Path) -> None:
-    with pytest.raises(Unavailable, match="No such file"):
-        failures_by_reason(tmp_path / "failure.ndjson", 3)
+    with pytest.raises(NotFound, match="No such file"):
+        failures_by_reason(FolderOutput(tmp_path).lines("failure.ndjson"), 3)
 
 
 # ------------------------------------------------------------- the folders that imports may touch

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from iryo.errors import AccessDenied, InvalidInput, NotFound
-from iryo.imaging.service.scan import BadSource, SourceFile, local_path, scan
+from iryo.imaging.service.location import local_path
+from iryo.imaging.service.scan import BadSource, SourceFile, scan
 
 
 def anywhere(_: Path) -> None:
@@ -45,8 +46,8 @@ def test_uris_of_local_files(uri: str, path: str) -> None:
 @pytest.mark.parametrize(
     ("uri", "text"),
     [
-        ("s3://bucket/x", "a file:// URI expected"),
-        ("file://elsewhere/x", "a file:// URI expected"),
+        ("http://bucket/x", "a file:// or s3:// URI expected"),
+        ("file://elsewhere/x", "a file:// or s3:// URI expected"),
         ("a/b", "an absolute path expected"),
         ("", "an absolute path expected"),
         ("file:///a%00b", "an absolute path expected"),

@@ -105,7 +105,9 @@ class Story:
         start = time.monotonic()
         summary, report = client.import_folder(gathered.folder, self.folder / "reports")
         seconds = time.monotonic() - start
-        self.reasons = failures_by_reason(report / "FAILURE" / "failure.ndjson", 5)
+        self.reasons = failures_by_reason(
+            (report / "FAILURE" / "failure.ndjson").read_bytes().splitlines(), 5
+        )
         imported, scanned = summary["numberOfImportedFiles"], summary["numberOfScannedFiles"]
         if scanned != gathered.files or imported != scanned - gathered.broken:
             self.check("import", f"{imported} of {scanned} files imported")

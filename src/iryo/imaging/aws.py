@@ -131,7 +131,7 @@ def get_dicom_import_job(door: Door, _: Caller, given: Input) -> Output:
     job = imports.get(door.room, given["datastoreId"], given["jobId"])
     properties = job_form(job) | {
         "inputS3Uri": job.payload["input"],
-        "outputS3Uri": imports.output_folder(door.room, job).as_uri() + "/",
+        "outputS3Uri": imports.output_of(door.room, job).uri,
     }
     return {"jobProperties": properties}
 

@@ -201,8 +201,8 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         "import_roots",
         LIST,
         "",
-        "Folders below which imports may read and write. Empty: any folder while the server "
-        "listens on loopback, and none otherwise.",
+        "Folders, and places such as s3://bucket/prefix, below which imports may read and write. "
+        "Empty: any while the server listens on loopback, and none otherwise.",
     ),
     Setting("max_body", SIZE, "64 MiB", "The largest request body that the server takes."),
     Setting(

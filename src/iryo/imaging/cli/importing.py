@@ -15,6 +15,7 @@ from iryo.imaging.cli.wording import size
 
 if TYPE_CHECKING:
     from iryo.imaging.model import Datastore
+    from iryo.imaging.service.location import Location
     from iryo.jobs import Job
 
 __all__ = ["import_files"]
@@ -23,19 +24,24 @@ FAILED: Final = 1
 INTERRUPTED: Final = 130
 _POLL_SECONDS: Final = 0.2
 _SHOWN_FILES: Final = 3
+_S3: Final = "s3://"
 
 
 def import_files(
     context: typer.Context,
     paths: Annotated[
-        list[Path] | None,
-        typer.Argument(metavar="PATH", help="Folders, DICOM files, zip archives."),
+        list[str] | None,
+        typer.Argument(
+            metavar="PATH", help="Folders, DICOM files, zip archives; or s3://bucket/prefix."
+        ),
     ] = None,
     *,
     datastore: DatastoreOption = None,
     output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", metavar="DIR", help="Where the report is written."),
+        str | None,
+        typer.Option(
+            "--output", "-o", metavar="DIR", help="Where the report is written; may be s3://."
+        ),
     ] = None,
     name: Annotated[str, typer.Option(help="What to call the job.")] = "iryo import",
     resume: Annotated[
@@ -57,7 +63,7 @@ def import_files(
     if bool(paths) == (resume is not None):
         raise InvalidInput("name what to import, or a job with --resume")
     for path in paths or ():
-        if not path.exists():
+        if not path.startswith(_S3) and not Path(path).exists():
             raise InvalidInput(f"there is nothing at {path}")
     store = find_datastore(terminal.room, datastore)
     failed = False
@@ -70,8 +76,8 @@ def import_files(
 def _jobs(
     terminal: Terminal,
     store: "Datastore",
-    paths: list[Path],
-    output: Path | None,
+    paths: list[str],
+    output: str | None,
     name: str,
     resume: str | None,
 ) -> Iterator["Job"]:
@@ -84,11 +90,15 @@ def _jobs(
     for path in paths:
         order = ImportOrder(
             name=name,
-            input_uri=path.resolve().as_uri(),
-            output_uri=None if output is None else output.resolve().as_uri(),
+            input_uri=_uri(path),
+            output_uri=None if output is None else _uri(output),
             role_arn=f"arn:aws:iam::{terminal.room.account}:role/cli",
         )
         yield imports.start(terminal.room, store.id, order)
+
+
+def _uri(path: str) -> str:
+    return path if path.startswith(_S3) else Path(path).resolve().as_uri()
 
 
 def _import(terminal: Terminal, store: "Datastore", job: "Job") -> bool:
@@ -148,11 +158,11 @@ def _progress(terminal: Terminal, job: "Job") -> Iterator[_Count]:
 def _count(terminal: Terminal, job: "Job", counted: _Count, over: Event) -> None:
     """Go through the input once more, for how much there is in all."""
     from iryo.errors import IryoError
-    from iryo.imaging.service.scan import SourceFile, local_path, scan
+    from iryo.imaging.service.inputs import files_of, input_of
+    from iryo.imaging.service.scan import SourceFile
 
     try:
-        root = terminal.room.check_path(local_path(job.payload["input"], "input"), "input")
-        for found in scan(root, lambda path: terminal.room.check_path(path, "a linked file")):
+        for found in files_of(terminal.room, input_of(terminal.room, job.payload["input"])):
             counted.files += 1
             counted.bytes += found.size if isinstance(found, SourceFile) else 0
             if over.is_set():
@@ -206,12 +216,12 @@ def _tell(
     counted: _Count,
     seconds: float,
 ) -> None:
-    from iryo.imaging.service.scan import local_path
+    from iryo.imaging.service.location import parse_location
 
     scanned, imported = summary["numberOfScannedFiles"], summary["numberOfImportedFiles"]
     unchanged = summary["numberOfUnchangedFiles"]
     rate = f"{scanned / seconds:.0f} files/s, {size(counted.bytes / seconds)}/s" if seconds else ""
-    folder = local_path(summary["outputS3Uri"], "output")
+    report = parse_location(summary["outputS3Uri"], "output")
     rows = [
         ("Data store", f"{store.name} ({store.id})"),
         ("Files", f"{scanned} read, {size(counted.bytes)}"),
@@ -219,21 +229,23 @@ def _tell(
         ("Not imported", str(scanned - imported)),
         ("Image sets", f"{summary['numberOfGeneratedImageSets']} new or changed"),
         ("Time", f"{seconds:.1f} s, {rate}"),
-        ("Report", str(folder)),
+        ("Report", str(report) if isinstance(report, Path) else report.uri),
     ]
     terminal.table(["Import", summary["jobId"]], rows)
     if scanned > imported:
-        _tell_failures(terminal, folder)
+        _tell_failures(terminal, report)
 
 
-def _tell_failures(terminal: Terminal, folder: Path) -> None:
+def _tell_failures(terminal: Terminal, report: "Location") -> None:
     """By reason: how many, and the first few with what was found."""
     from iryo.imaging.service.failures import failures_by_reason
+    from iryo.imaging.service.outputs import open_output
     from iryo.imaging.service.report import FAILURES
 
     rows = []
+    lines = open_output(report, terminal.room.s3).lines(FAILURES)
     for reason, (count, examples) in sorted(
-        failures_by_reason(folder / FAILURES, _SHOWN_FILES).items(), key=lambda one: -one[1][0]
+        failures_by_reason(lines, _SHOWN_FILES).items(), key=lambda one: -one[1][0]
     ):
         rows += [
             (reason if not number else "", str(count) if not number else "", file, message)

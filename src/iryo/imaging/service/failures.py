@@ -1,11 +1,11 @@
 """What a failure report says: of a file whose worker ended, and summed up by reason."""
 
-from pathlib import Path
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
 
-from iryo.errors import TookTooLong, Unavailable, WorkerDied
+from iryo.errors import TookTooLong, WorkerDied
 
 __all__ = ["failures_by_reason", "out_of_memory", "worker_failure"]
 
@@ -31,26 +31,21 @@ def worker_failure(error: BaseException) -> dict[str, Any]:
     return out_of_memory()
 
 
-def failures_by_reason(report: Path, shown: int) -> dict[str, tuple[int, list[tuple[str, str]]]]:
+def failures_by_reason(
+    report: Iterable[bytes], shown: int
+) -> dict[str, tuple[int, list[tuple[str, str]]]]:
     """Reason -> how many files, and (file, message) of the first `shown` of them.
 
     Args:
-        report: a failure.ndjson, read line by line.
+        report: the lines of a failure.ndjson.
         shown: how many examples of each reason are kept.
-
-    Raises:
-        Unavailable: if it cannot be read.
     """
     found: dict[str, tuple[int, list[tuple[str, str]]]] = {}
-    try:
-        with report.open("rb") as stream:
-            for line in stream:
-                entry = orjson.loads(line)
-                failure = entry["exception"]
-                count, examples = found.get(failure["exceptionType"], (0, []))
-                if count < shown:
-                    examples.append((entry["inputFile"], failure["message"]))
-                found[failure["exceptionType"]] = (count + 1, examples)
-    except OSError as error:
-        raise Unavailable(f"the failure report cannot be read: {error.strerror}") from error
+    for line in report:
+        entry = orjson.loads(line)
+        failure = entry["exception"]
+        count, examples = found.get(failure["exceptionType"], (0, []))
+        if count < shown:
+            examples.append((entry["inputFile"], failure["message"]))
+        found[failure["exceptionType"]] = (count + 1, examples)
     return found

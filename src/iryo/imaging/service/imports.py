@@ -6,7 +6,6 @@ it passes over what is noted already.
 """
 
 import itertools
-import os
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -17,19 +16,22 @@ from typing import Any, Final, TypeVar
 
 from sqlalchemy import delete, func, insert, select
 
-from iryo.errors import InvalidInput, WorkerDied
+from iryo.errors import WorkerDied
 from iryo.imaging.model import ImportOrder
 from iryo.imaging.service.datastores import hold_active, require_active
 from iryo.imaging.service.failures import worker_failure
 from iryo.imaging.service.ingest import Batch, FileResult, ingest
+from iryo.imaging.service.inputs import files_of, input_of, require_input
+from iryo.imaging.service.location import parse_location
+from iryo.imaging.service.outputs import Output, open_output
 from iryo.imaging.service.publish import publish, staged_series
 from iryo.imaging.service.report import read_summary, write_report
 from iryo.imaging.service.room import Room
-from iryo.imaging.service.scan import BadSource, SourceFile, local_path, scan
+from iryo.imaging.service.scan import BadSource, SourceFile
 from iryo.imaging.store import IMPORT_KIND, file_hash, staged_files
 from iryo.jobs import Job, JobContext, JobState
 
-__all__ = ["get", "list_page", "output_folder", "resume", "run_import", "start"]
+__all__ = ["get", "list_page", "output_of", "resume", "run_import", "start"]
 
 T = TypeVar("T")
 
@@ -47,14 +49,13 @@ def start(room: Room, datastore_id: str, order: ImportOrder, *, token: str | Non
     Raises:
         NotFound: no such active data store.
         InvalidInput: the input or output URI cannot be one.
-        AccessDenied: it lies outside the folders that imports may touch.
+        AccessDenied: it lies outside what imports may touch, or S3 refuses.
+        Unavailable: S3 is away.
     """
-    source = local_path(order.input_uri, "inputS3Uri")
-    room.check_path(source, "inputS3Uri")
+    source = input_of(room, order.input_uri)
     if order.output_uri is not None:
-        room.check_path(local_path(order.output_uri, "outputS3Uri"), "outputS3Uri")
-    if not os.path.exists(source):  # noqa: PTH110 - False too where we may not look
-        raise InvalidInput("nothing is found at inputS3Uri", where="inputS3Uri")
+        room.check(parse_location(order.output_uri, "outputS3Uri"), "outputS3Uri")
+    require_input(room, source)
     with room.database.write() as connection:
         hold_active(connection, datastore_id)
         job = room.jobs.submit(
@@ -117,11 +118,20 @@ def list_page(
         )
 
 
-def output_folder(room: Room, job: Job) -> Path:
-    """Where the report of a job is written: `{datastoreId}-DicomImport-{jobId}` in the output."""
+def output_of(room: Room, job: Job) -> Output:
+    """Where the report of a job is written: `{datastoreId}-DicomImport-{jobId}` in the output.
+
+    Raises:
+        AccessDenied: it lies outside what imports may touch.
+    """
     uri = job.payload["output"]
-    base = room.outputs if uri is None else local_path(uri, "outputS3Uri")
-    return base / f"{job.scope}-DicomImport-{job.id}"
+    name = f"{job.scope}-DicomImport-{job.id}"
+    if uri is None:
+        return open_output(room.outputs / name, room.s3)
+    base = parse_location(uri, "outputS3Uri")
+    place = base / name if isinstance(base, Path) else base.below(name)
+    room.check(place, "outputS3Uri")
+    return open_output(place, room.s3)
 
 
 def run_import(room: Room, context: JobContext) -> dict[str, Any]:
@@ -132,18 +142,15 @@ def run_import(room: Room, context: JobContext) -> dict[str, Any]:
     if job.payload["anywhere"]:
         room = replace(room, import_roots=None)
     # Again, now: what is at the path may have become a link since the job was submitted.
-    root = room.check_path(local_path(job.payload["input"], "inputS3Uri"), "inputS3Uri")
-    allowed = partial(room.check_path, where="a linked file")
-    folder = output_folder(room, job)
-    if job.payload["output"] is not None:
-        room.check_path(folder, "outputS3Uri")
+    root = input_of(room, job.payload["input"])
+    output = output_of(room, job)
     done = _count(room, job.id)
-    if not done and (summary := read_summary(folder)):
+    if not done and (summary := read_summary(output)):
         return summary  # all was done but the last word, before a crash
     sequence = itertools.count(_next_sequence(room, job.id))
 
     def batches() -> Iterator[Batch]:
-        fresh = _not_noted(room, context, scan(root, allowed), sequence)
+        fresh = _not_noted(room, context, files_of(room, root), sequence)
         for files in _chunks(fresh):
             yield _batch(room, job, datastore.lossless_format, files)
 
@@ -167,10 +174,8 @@ def run_import(room: Room, context: JobContext) -> dict[str, Any]:
         with room.watch.phase("publish"):
             publish(room, context, series)
     context.check()
-    if job.payload["output"] is not None:
-        room.check_path(folder, "outputS3Uri")
     with room.watch.phase("report"):
-        summary = write_report(room, job, folder)
+        summary = write_report(room, job, output_of(room, job))
     with room.database.write() as connection:
         context.hold(connection)
         connection.execute(delete(staged_files).where(staged_files.c.job_id == job.id))
@@ -210,12 +215,14 @@ def _one_by_one(
 
 
 def _batch(room: Room, job: Job, lossless: str, files: list[SourceFile]) -> Batch:
+    root = parse_location(job.payload["input"], "inputS3Uri")
     return Batch(
         stores=room.address or (room.objects, room.database),
         datastore_id=job.scope,
         lossless=lossless,
         files=tuple(files),
-        root=str(local_path(job.payload["input"], "inputS3Uri")),
+        root=str(root) if isinstance(root, Path) else None,
+        s3=room.s3,
     )
 
 

@@ -18,16 +18,16 @@ from sqlalchemy import exists, select
 from xxhash import xxh3_128
 
 from iryo import dicom
-from iryo.errors import InvalidDicom, IryoError, NotFound
+from iryo.errors import InvalidDicom, IryoError, NotFound, Unavailable
 from iryo.imaging.documents import encode_part, identity_hash
 from iryo.imaging.model import INSTANCE_KEY_LENGTH, SetState, frame_id
 from iryo.imaging.service.failures import out_of_memory
-from iryo.imaging.service.load import load
+from iryo.imaging.service.load import Loaded, load
 from iryo.imaging.service.scan import SourceFile
 from iryo.imaging.store import image_set_members, image_sets, instances, pack_key
 from iryo.store.address import StoreAddress
 from iryo.store.ids import new_id
-from iryo.store.objects import Objects
+from iryo.store.objects import Objects, S3Access
 from iryo.store.sql import Database
 
 __all__ = ["Batch", "FileResult", "ingest"]
@@ -54,6 +54,8 @@ class Batch:
     files: tuple[SourceFile, ...]
     root: str | None = None
     """The folder or file of this machine that all of them lie in; None: they lie elsewhere."""
+    s3: S3Access | None = None
+    """How files in S3 are reached."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +191,7 @@ def ingest(batch: Batch) -> list[FileResult]:
     Raises:
         NotFound: this machine does not see the input at all.
         Conflict: it does not see the stores.
+        Unavailable: S3, the objects or the database are away. That is no fault of a file.
     """
     if batch.root is not None and not os.path.exists(batch.root):  # noqa: PTH110 - as in `scan`
         raise NotFound(
@@ -202,7 +205,9 @@ def ingest(batch: Batch) -> list[FileResult]:
     parsed: list[_Parsed] = []
     for file in batch.files:
         try:
-            parsed.append(_parse(file, alone=alone))
+            parsed.append(_parse(file, load(file, alone=alone, s3=batch.s3)))
+        except Unavailable:
+            raise
         except IryoError as error:
             results.append(_failed(file, error))
         except Exception as error:  # noqa: BLE001 - one file must not take the batch with it
@@ -224,8 +229,7 @@ def ingest(batch: Batch) -> list[FileResult]:
     return results
 
 
-def _parse(file: SourceFile, *, alone: bool) -> _Parsed:
-    loaded = load(file, alone=alone)
+def _parse(file: SourceFile, loaded: Loaded) -> _Parsed:
     instance = dicom.read(loaded.data)
     faults: list[dicom.Fault] = []
     sop = instance.text(0x00080018) or instance.text(0x00020003)

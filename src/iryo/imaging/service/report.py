@@ -9,15 +9,14 @@
 Files appear under their names only when they are whole; the manifest comes last.
 """
 
-import os
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, BinaryIO, Final, Self
+from typing import Any, BinaryIO, Final
 
 import orjson
 from sqlalchemy import case, func, select
 
-from iryo.errors import Unavailable
+from iryo.errors import NotFound
+from iryo.imaging.service.outputs import Output
 from iryo.imaging.service.room import Room
 from iryo.imaging.store import image_sets, staged_files
 from iryo.jobs import Job
@@ -31,65 +30,36 @@ WARNINGS: Final = "WARNING/warning.ndjson"
 _PAGE: Final = 1000
 
 
-def write_report(room: Room, job: Job, folder: Path) -> dict[str, Any]:
+def write_report(room: Room, job: Job, output: Output) -> dict[str, Any]:
     """Write the report of a job whose files are all settled; its jobSummary.
 
     Raises:
-        Unavailable: if the folder cannot be written; the job is tried again then.
+        Unavailable: if it cannot be written; the job is tried again then.
     """
-    summary = _summary(room, job, folder)
-    try:
-        for name in (SUCCESSES, FAILURES, WARNINGS):
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        with (
-            _whole(folder / SUCCESSES) as good,
-            _whole(folder / FAILURES) as bad,
-            _whole(folder / WARNINGS) as doubtful,
-        ):
-            for row in _rows(room, job.id):
-                _write_line(row, good.stream, bad.stream, doubtful.stream)
-        with _whole(folder / MANIFEST) as manifest:
-            manifest.stream.write(orjson.dumps({"jobSummary": summary}, option=orjson.OPT_INDENT_2))
-    except OSError as error:
-        raise Unavailable(
-            f"the report cannot be written: {os.strerror(error.errno or 0)}"
-        ) from error
+    summary = _summary(room, job, output.uri)
+    with (
+        output.writing(SUCCESSES) as good,
+        output.writing(FAILURES) as bad,
+        output.writing(WARNINGS) as doubtful,
+    ):
+        for row in _rows(room, job.id):
+            _write_line(row, good, bad, doubtful)
+    with output.writing(MANIFEST) as manifest:
+        manifest.write(orjson.dumps({"jobSummary": summary}, option=orjson.OPT_INDENT_2))
     return summary
 
 
-def read_summary(folder: Path) -> dict[str, Any] | None:
-    """The jobSummary of a report that was written whole, None if there is none to be read."""
+def read_summary(output: Output) -> dict[str, Any] | None:
+    """The jobSummary of a report that was written whole, None if there is none to be read.
+
+    Raises:
+        Unavailable: the place is away.
+    """
     try:
-        summary: dict[str, Any] = orjson.loads((folder / MANIFEST).read_bytes())["jobSummary"]
-    except (OSError, ValueError, LookupError):
+        summary: dict[str, Any] = orjson.loads(b"".join(output.lines(MANIFEST)))["jobSummary"]
+    except (NotFound, ValueError, LookupError):
         return None
     return summary
-
-
-class _whole:  # noqa: N801 - reads as a function, in `with` only
-    """A file that takes its name when it is complete and on disk."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._part = path.with_name(f".{path.name}.part")
-        self.stream: BinaryIO
-
-    def __enter__(self) -> Self:
-        self.stream = self._part.open("wb")
-        return self
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        whole = False
-        try:
-            with self.stream:
-                self.stream.flush()
-                os.fsync(self.stream.fileno())
-            whole = kind is None
-        finally:
-            if whole:
-                self._part.replace(self._path)
-            else:
-                self._part.unlink(missing_ok=True)
 
 
 def _rows(room: Room, job_id: str) -> Iterator[Any]:
@@ -130,7 +100,7 @@ def _write_line(row: Any, good: BinaryIO, bad: BinaryIO, doubtful: BinaryIO) -> 
         doubtful.write(orjson.dumps(line) + b"\n")
 
 
-def _summary(room: Room, job: Job, folder: Path) -> dict[str, Any]:
+def _summary(room: Room, job: Job, base: str) -> dict[str, Any]:
     ours = func.sum(case((staged_files.c.outcome == "failed", 1), else_=0))
     with room.database.read() as connection:
         scanned, failed = connection.execute(
@@ -162,12 +132,10 @@ def _summary(room: Room, job: Job, folder: Path) -> dict[str, Any]:
             .group_by(staged_files.c.image_set_id, image_sets.c.version, image_sets.c.is_primary)
             .order_by(staged_files.c.image_set_id)
         ).all()
-    base = folder.as_uri() + "/"
     return {
         "jobId": job.id,
         "datastoreId": job.scope,
         "inputS3Uri": job.payload["input"],
-        # The trailing slash matters: samples append the name of the manifest.
         "outputS3Uri": base,
         "successOutputS3Uri": base + SUCCESSES.partition("/")[0] + "/",
         "failureOutputS3Uri": base + FAILURES.partition("/")[0] + "/",

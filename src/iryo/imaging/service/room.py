@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,10 +9,11 @@ from pathlib import Path
 from iryo.compute import Compute
 from iryo.errors import AccessDenied, InvalidInput
 from iryo.imaging.model import ImportObserver, Unobserved
+from iryo.imaging.service.location import Location, S3Place
 from iryo.imaging.service.places import Places
 from iryo.jobs import Jobs
 from iryo.store.address import StoreAddress
-from iryo.store.objects import Objects
+from iryo.store.objects import Objects, S3Access
 from iryo.store.sql import Database
 
 __all__ = ["Room", "arn_of", "parse_arn", "utcnow"]
@@ -36,10 +36,12 @@ class Room:
     """Where imports without an output URI of their own write their manifests."""
     region: str
     account: str
-    import_roots: tuple[Path, ...] | None
-    """Folders that file:// imports may read and write; None: any, () : none."""
+    import_roots: tuple[Location, ...] | None
+    """Folders and places in S3 that imports may read and write; None: any, () : none."""
     address: StoreAddress | None = None
     """Where workers find the stores; None: `compute` runs in this process and shares them."""
+    s3: S3Access | None = None
+    """How imports reach S3."""
     patience: float = 300.0
     """Seconds that a worker may take for a batch of an import, beside those for its size."""
     pace: int = 512 << 10
@@ -49,19 +51,27 @@ class Room:
     places: Places = field(default_factory=Places)
     watch: ImportObserver = field(default_factory=Unobserved)
 
-    def check_path(self, path: Path, where: str) -> Path:
-        """The resolved path, if imports may touch it.
+    def check(self, location: Location, where: str) -> Location:
+        """The location, a path resolved, if imports may touch it.
 
         Raises:
-            AccessDenied: if it lies outside the folders that the settings name.
+            AccessDenied: if it lies outside what the settings name.
             InvalidInput: if it cannot be a path: links in a circle, a name that is too long.
         """
+        if isinstance(location, Path):
+            return self.check_path(location, where)
+        roots = self.import_roots
+        if roots is None or any(isinstance(r, S3Place) and r.contains(location) for r in roots):
+            return location
+        raise AccessDenied(f"{where} lies outside the places in S3 that import_roots allows")
+
+    def check_path(self, path: Path, where: str) -> Path:
+        """The resolved path, if imports may touch it; raises as `check` does."""
         resolved = _resolved(path, where)
         if self.import_roots is None:
             return resolved
         for root in self.import_roots:
-            with suppress(ValueError):
-                resolved.relative_to(root.resolve())
+            if isinstance(root, Path) and resolved.is_relative_to(root.resolve()):
                 return resolved
         raise AccessDenied(f"{where} lies outside the folders that import_roots allows")
 

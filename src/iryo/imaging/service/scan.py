@@ -10,12 +10,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-from urllib.parse import unquote, urlsplit
 
-from iryo.errors import ChangedWhileRead, InvalidInput, IryoError, NotFound, TooLarge
-from iryo.imaging.service.opening import open_folder, open_regular
+from iryo.errors import ChangedWhileRead, IryoError, NotFound, TooLarge
+from iryo.imaging.service.opening import Bounded, open_folder, open_regular
 
-__all__ = ["BadSource", "SourceFile", "local_path", "scan"]
+__all__ = ["BadSource", "SourceFile", "archived", "printable", "scan"]
 
 _MAX_MEMBER: Final = 4 << 30
 _BOMB_RATIO: Final = 200
@@ -30,13 +29,15 @@ class SourceFile:
     """A file to import.
 
     `name` is how reports call it, relative to the input, and different for each file of an input.
-    `member` is its place in the directory of the zip archive at `path`: names may occur twice.
+    `path` is absolute, or the s3:// URI of an object. `member` is its place in the directory of the
+    zip archive at `path`: names may occur twice. `tag` is the ETag of an object, of files None.
     """
 
     name: str
     path: str
     member: int | None
     size: int
+    tag: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,24 +47,6 @@ class BadSource:
     name: str
     reason: str
     message: str
-
-
-def local_path(uri: str, where: str) -> Path:
-    """The path in a file:// URI, or a plain absolute path.
-
-    Raises:
-        InvalidInput: for other schemes, hosts and relative paths.
-    """
-    parts = urlsplit(uri)
-    if parts.scheme == "file" and parts.netloc in ("", "localhost"):
-        path = Path(unquote(parts.path))
-    elif parts.scheme == "":
-        path = Path(uri)
-    else:
-        raise InvalidInput(f"{where}: a file:// URI expected", where=where)
-    if not path.is_absolute() or "\x00" in str(path):
-        raise InvalidInput(f"{where}: an absolute path expected", where=where)
-    return path
 
 
 def scan(root: Path, allowed: Callable[[Path], object]) -> Iterator[SourceFile | BadSource]:
@@ -99,7 +82,7 @@ def _folder(
     try:
         entries = _entries(folder)
     except (OSError, ChangedWhileRead) as error:
-        label = _printable(f"{folder.relative_to(root).as_posix()}/")
+        label = printable(f"{folder.relative_to(root).as_posix()}/")
         text = error.message if isinstance(error, ChangedWhileRead) else error.strerror
         reason = type(error).__name__ if isinstance(error, ChangedWhileRead) else "Unreadable"
         yield BadSource(label, reason, f"folder cannot be read: {text}")
@@ -113,7 +96,7 @@ def _folder(
         if kind == "link":
             if os.path.isdir(path):  # noqa: PTH112 - False too where we may not look
                 yield BadSource(
-                    _printable(name), "SymbolicLink", "links to folders are not followed"
+                    printable(name), "SymbolicLink", "links to folders are not followed"
                 )
                 continue
             try:
@@ -121,7 +104,7 @@ def _folder(
                 path = Path(os.path.realpath(path))
                 allowed(path)
             except IryoError as error:
-                yield BadSource(_printable(name), "SymbolicLink", error.message)
+                yield BadSource(printable(name), "SymbolicLink", error.message)
                 continue
         yield from _file(path, name)
 
@@ -150,38 +133,49 @@ def _file(path: Path, name: str) -> Iterator[SourceFile | BadSource]:
     try:
         status = path.stat()
     except OSError as error:
-        yield BadSource(_printable(name), "Unreadable", f"file cannot be read: {error.strerror}")
+        yield BadSource(printable(name), "Unreadable", f"file cannot be read: {error.strerror}")
         return
     if not stat.S_ISREG(status.st_mode):
-        yield BadSource(_printable(name), "NotAFile", "a regular file expected")
+        yield BadSource(printable(name), "NotAFile", "a regular file expected")
     elif Path(name).suffix.lower() == ".zip":
         yield from _archive(path, name)
     else:
-        yield SourceFile(_printable(name), str(path), None, status.st_size)
+        yield SourceFile(printable(name), str(path), None, status.st_size)
 
 
 def _archive(path: Path, name: str) -> Iterator[SourceFile | BadSource]:
     try:
-        stream, _ = open_regular(str(path))
-        with stream, zipfile.ZipFile(stream) as archive:
+        stream, status = open_regular(str(path))
+        with stream:
+            yield from archived(stream, SourceFile(name, str(path), None, status.st_size))
+    except (ChangedWhileRead, TooLarge) as error:
+        yield BadSource(printable(name), type(error).__name__, error.message)
+    except OSError as error:
+        yield BadSource(
+            printable(name), "BadZip", f"archive cannot be read: {type(error).__name__}"
+        )
+
+
+def archived(stream: Bounded, whole: SourceFile) -> Iterator[SourceFile | BadSource]:
+    """The members of a zip archive, of which `whole` says where it is and what it is called."""
+    try:
+        with zipfile.ZipFile(stream) as archive:
             members = archive.infolist()
             lying = _overlapping(members, archive.start_dir)
             seen: Counter[str] = Counter()
             for place, info in enumerate(members):
                 if not info.is_dir():
-                    label = _printable(f"{name}/{info.filename}")
+                    label = printable(f"{whole.name}/{info.filename}")
                     seen[label] += 1
                     if seen[label] > 1:
                         label = f"{label} (number {seen[label]} of this name)"
-                    found = _member(path, label, place, info)
+                    found = _member(whole, label, place, info)
                     if place in lying and isinstance(found, SourceFile):
                         found = BadSource(label, "BadZip", "shares its bytes with another member")
                     yield found
-    except (ChangedWhileRead, TooLarge) as error:
-        yield BadSource(_printable(name), type(error).__name__, error.message)
     except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError) as error:
         yield BadSource(
-            _printable(name), "BadZip", f"archive cannot be read: {type(error).__name__}"
+            printable(whole.name), "BadZip", f"archive cannot be read: {type(error).__name__}"
         )
 
 
@@ -202,7 +196,9 @@ def _overlapping(members: list[zipfile.ZipInfo], directory: int) -> set[int]:
     return found
 
 
-def _member(path: Path, label: str, place: int, info: zipfile.ZipInfo) -> SourceFile | BadSource:
+def _member(
+    whole: SourceFile, label: str, place: int, info: zipfile.ZipInfo
+) -> SourceFile | BadSource:
     # Members are read in place and never written under their names, so names need no cleaning.
     if info.flag_bits & _ENCRYPTED:
         return BadSource(label, "Encrypted", "an encrypted member of an archive cannot be read")
@@ -220,10 +216,10 @@ def _member(path: Path, label: str, place: int, info: zipfile.ZipInfo) -> Source
         return BadSource(
             label, "TooLarge", f"inflates {ratio:.0f} times, at most {_BOMB_RATIO} expected"
         )
-    return SourceFile(label, str(path), place, info.file_size)
+    return SourceFile(label, whole.path, place, info.file_size, whole.tag)
 
 
-def _printable(name: str) -> str:
+def printable(name: str) -> str:
     r"""A name that fits into JSON, the database and a terminal, and is like that of no other file.
 
     File names are bytes: they may be no UTF-8, and hold line ends or what turns a terminal's text
