@@ -11,6 +11,7 @@ from iryo.access import create_key_file
 from iryo.app import KEY_FILE, App, open_app
 from iryo.imaging.model import ImportOrder, SearchQuery
 from iryo.imaging.service import datastores, imports, search
+from iryo.imaging.service.search_plan import statement_of
 from iryo.settings import load
 from tests.imaging.site import make_instance
 
@@ -84,8 +85,8 @@ def test_no_search_reads_a_whole_table(found: tuple[App, str]) -> None:
         SearchQuery(text="shibuya"),
         SearchQuery(descending=False, after=(datetime(2026, 1, 1, tzinfo=UTC), "x")),
     ):
-        statement = search.statement_of(store, query)
         with app.database.read() as connection:
+            statement = statement_of(connection, store, query)
             asked: list[tuple[str, Any]] = []
             event.listen(
                 connection,

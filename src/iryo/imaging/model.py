@@ -205,6 +205,7 @@ class SearchQuery:
     Args:
         text: words of which each must begin a word of a name (any script), the patient id or the
             accession number.
+        modality: as files write it, such as CT.
         after: the position (sort value, id) of the last result seen.
     """
 
@@ -212,6 +213,7 @@ class SearchQuery:
     sort: SortField = SortField.UPDATED_AT
     descending: bool = True
     text: str = ""
+    modality: str | None = None
     limit: int = MAX_RESULTS
     after: tuple[Any, str] | None = None
 

@@ -51,7 +51,7 @@ def search(  # noqa: PLR0913 - one parameter per option
     json: JsonOption = False,
 ) -> None:
     """Find image sets. Without words and options: the newest."""
-    from iryo.imaging.model import Field, SearchFilter, SearchQuery
+    from iryo.imaging.model import Field, SearchFilter, SearchQuery, SortField
     from iryo.imaging.service.lookup import find_datastore
 
     terminal = terminal_of(context, json=json)
@@ -69,13 +69,18 @@ def search(  # noqa: PLR0913 - one parameter per option
     ]
     if begin or end:
         filters.append(_between(begin, end))
-    query = SearchQuery(filters=tuple(filters), text=" ".join(text or []), limit=_PAGE)
+    query = SearchQuery(
+        filters=tuple(filters),
+        # Who looks for a person or a time wants the studies in their order, newest first.
+        sort=SortField.STUDY_DATE_AND_TIME if text or begin or end else SortField.UPDATED_AT,
+        text=" ".join(text or []),
+        modality=modality and modality.upper(),
+        limit=min(limit + 1, _PAGE),
+    )
     hits: list[Hit] = []
     more = False
     with terminal.audited("cli:search", scope=store.id, resource=""):
         for hit in _all(terminal, store.id, query):
-            if modality and hit.tags.get("DICOMSeriesModality", "").upper() != modality.upper():
-                continue
             if len(hits) == limit:
                 more = True
                 break

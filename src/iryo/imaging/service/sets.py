@@ -325,7 +325,12 @@ def _write_terms(
 ) -> None:
     found: Iterable[str] = terms((row["patient_name"], row["patient_id"], row["accession_number"]))
     rows = [
-        {"datastore_id": datastore_id, "term": term, "image_set_id": image_set_id}
+        {
+            "datastore_id": datastore_id,
+            "term": term,
+            "study_datetime": row["study_datetime"],
+            "image_set_id": image_set_id,
+        }
         for term in sorted(found)
     ]
     if rows:
