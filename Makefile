@@ -38,7 +38,7 @@ check: setup     ## lint, types, import law, tests with coverage floors, docs
 
 bench: setup     ## each benchmark in turn: ours, the peer, the limit, the ratio
 	@scripts/bootstrap-debian requirements/debian-bench.txt
-	@for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
+	@for file in benchmarks/[a-z]*.py; do echo "== $$file"; PYTHONPATH=. $(BIN)/python "$$file"; done
 
 soak: setup      ## the tests that run for minutes
 	@scripts/bootstrap-debian

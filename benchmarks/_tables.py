@@ -38,13 +38,13 @@ def show(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], note
 
 
 @contextmanager
-def installation(compute: str = "processes") -> Iterator[App]:
-    """A new installation in a temporary folder on the disk of the working directory."""
+def installation(compute: str = "processes", **given: object) -> Iterator[App]:
+    """A new installation in a temporary folder, with settings that are `given`."""
     home = Path(tempfile.mkdtemp(prefix="iryo-bench-"))
     home.chmod(0o700)
     try:
         create_key_file(home / KEY_FILE)
-        settings = load({"home": home, "compute": compute, "port": 0}, {}, None).settings
+        settings = load({"home": home, "compute": compute, "port": 0, **given}, {}, None).settings
         with open_app(settings) as app:
             yield app
     finally:

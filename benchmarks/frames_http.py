@@ -20,15 +20,13 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
 from starlette.applications import Starlette
 from starlette.requests import Request as StarletteRequest
 from starlette.responses import Response as StarletteResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from _load import Load, full, signed
 from _tables import CONSOLE, installation, show, source_of_ct, write_ct_series
 from iryo.access import Role
 from iryo.app import App, open_app
@@ -43,29 +41,6 @@ SERIES = 1000
 SECONDS = 4
 ROUNDS = 5
 CONNECTIONS = 8
-LUA = """
-local n = 0
-local asked = {}
-for line in io.lines("%s") do asked[#asked + 1] = line end
-local prepared = {}
-function init(args)
-  for i, line in ipairs(asked) do
-    local method, path, body, rest = line:match("^(%%S+) (%%S+) (%%S+) (.*)$")
-    if body == "-" then body = nil end
-    local headers = {}
-    for name, value in rest:gmatch("([^\\t:]+):([^\\t]+)") do headers[name] = value end
-    prepared[i] = wrk.format(method, path, headers, body)
-  end
-end
-function request()
-  n = n %% #prepared + 1
-  return prepared[n]
-end
-function done(summary, latency, requests)
-  io.write(string.format("RESULT %%d %%d %%d %%d %%d %%d\\n", summary.requests, summary.duration,
-    summary.errors.status, latency:percentile(50), latency:percentile(99), summary.bytes))
-end
-"""
 
 
 def serve(home: str, port: str, paths: str) -> None:
@@ -111,29 +86,6 @@ def serve(home: str, port: str, paths: str) -> None:
         )
 
 
-def signed(key: tuple[str, str], url: str, body: bytes) -> dict[str, str]:
-    """Headers of a request signed as botocore signs it."""
-    request = AWSRequest("POST", url, data=body, headers={"Content-Type": "application/json"})
-    SigV4Auth(Credentials(*key), "medical-imaging", "us-east-1").add_auth(request)
-    return {name: value for name, value in request.headers.items() if name != "Content-Length"}
-
-
-def wrk(port: int, requests: Path) -> dict[str, float]:
-    """Ask for SECONDS; requests/s, errors, latencies in ms."""
-    script = requests.with_suffix(".lua")
-    script.write_text(LUA % requests)
-    ran = subprocess.run(
-        ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}s", "-s", script,
-         f"http://127.0.0.1:{port}/"],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    line = next(text for text in ran.stdout.splitlines() if text.startswith("RESULT"))
-    count, micros, errors, middle, high, size = (int(part) for part in line.split()[1:])
-    assert errors == 0, ran.stdout
-    return {"rate": count / micros * 1e6, "p50": middle / 1e3, "p99": high / 1e3,
-            "MB": size / micros}  # fmt: skip
-
-
 def prepare(app: App, folder: Path, count: int) -> tuple[str, str]:
     """Import a series; data store and image set."""
     write_ct_series(folder, count)
@@ -162,7 +114,7 @@ def latencies(port: int, key: tuple[str, str], path: str, count: int) -> tuple[l
     connection = http.client.HTTPConnection("127.0.0.1", port)
     taken, size = [], 0
     for _ in range(count):
-        headers = signed(key, f"http://127.0.0.1:{port}{path}", b"{}")
+        headers = signed(key, port, path, "{}").headers
         begin = time.perf_counter()
         connection.request("POST", path, b"{}", headers)
         answer = connection.getresponse()
@@ -190,9 +142,7 @@ def main() -> None:
             path = f"/datastore/{store}/imageSet/{image_set}/getImageFrame"
             for number, one in enumerate(ids):
                 body = json.dumps({"imageFrameId": one}, separators=(",", ":"))
-                headers = signed(key, f"http://127.0.0.1:{port}{path}", body.encode())
-                text = "\t".join(f"{name}:{value}" for name, value in headers.items())
-                dynamic.append(f"POST {path} {body} {text}")
+                dynamic.append(signed(key, port, path, body).line())
                 static.append(f"POST /-/static/{number} {body} Content-Type:application/json")
                 on_disk.append(f"GET /-/files/{number}.jph - Accept:*/*")
                 bare.append(f"POST /-/bare/{number} {body} Content-Type:application/json")
@@ -222,7 +172,7 @@ def main() -> None:
                 server.wait(timeout=30)
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    middle = {name: statistics.median(r["rate"] for r in rows) for name, rows in measured.items()}
+    middle = {name: statistics.median(r.rate for r in rows) for name, rows in measured.items()}
     show(
         f"GetImageFrame over HTTP, {SLICES} frames in turn ({source_of_ct()})",
         ["", "requests/s", "MB/s", "p50 ms", "p99 ms", "ours, of it"],
@@ -230,9 +180,9 @@ def main() -> None:
             [
                 label,
                 f"{middle[name]:,.0f}",
-                f"{statistics.median(r['MB'] for r in measured[name]):,.0f}",
-                f"{statistics.median(r['p50'] for r in measured[name]):.2f}",
-                f"{statistics.median(r['p99'] for r in measured[name]):.2f}",
+                f"{statistics.median(r.megabytes for r in measured[name]):,.0f}",
+                f"{statistics.median(r.p50 for r in measured[name]):.2f}",
+                f"{statistics.median(r.p99 for r in measured[name]):.2f}",
                 f"{middle['dynamic'] / middle[name]:.0%}",
             ]
             for name, label in (
@@ -257,16 +207,14 @@ def main() -> None:
     )
 
 
-def measure(port: int, work: Path) -> dict[str, list[dict[str, float]]]:
+def measure(port: int, work: Path) -> dict[str, list[Load]]:
     """The two in turn."""
-    rows: dict[str, list[dict[str, float]]] = {
-        name: [] for name in ("files", "dynamic", "static", "bare")
-    }
+    rows: dict[str, list[Load]] = {name: [] for name in ("files", "dynamic", "static", "bare")}
     for name in rows:
-        wrk(port, work / name)  # warm
+        full(port, work / name, connections=CONNECTIONS, seconds=SECONDS)  # warm
     for _ in range(ROUNDS):
         for name, found in rows.items():
-            found.append(wrk(port, work / name))
+            found.append(full(port, work / name, connections=CONNECTIONS, seconds=SECONDS))
     return rows
 
 

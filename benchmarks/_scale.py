@@ -1,0 +1,310 @@
+"""Rows of an installation with any number of image sets, loaded as fast as a database takes them.
+
+Everything follows from the seed and the counts. Rows come in the order of their primary keys, and
+indexes are made when the rows are there; yet neighbours have nothing in common, as with real ids.
+There are rows only: no pack and no document, so frames and metadata of these cannot be read.
+"""
+
+import math
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import cached_property
+from hashlib import blake2b
+from itertools import chain, islice
+from typing import Any, Final
+
+from sqlalchemy import Connection, Table
+
+from _people import Person, person
+from iryo.imaging.documents import sortable_datetime
+from iryo.imaging.names import terms
+from iryo.imaging.store import (
+    document_key,
+    image_set_members,
+    image_set_terms,
+    image_set_versions,
+    image_sets,
+    instances,
+    pack_key,
+)
+from iryo.store.sql import Database
+
+__all__ = ["Scale", "load"]
+
+_CHUNK: Final = 10_000
+_MODALITIES: Final = (("CT", "1.2.840.10008.5.1.4.1.1.2"), ("MR", "1.2.840.10008.5.1.4.1.1.4"),
+                      ("CR", "1.2.840.10008.5.1.4.1.1.1"), ("US", "1.2.840.10008.5.1.4.1.1.6.1"),
+                      ("DX", "1.2.840.10008.5.1.4.1.1.1.1"))  # fmt: skip
+_PARTS: Final = ("HEAD", "CHEST", "ABDOMEN", "PELVIS", "KNEE", "SPINE", None)
+_FIRST_DAY: Final = date(2016, 1, 1)
+_DAYS: Final = 3_900
+_EPOCH_MICROS: Final = 1_451_606_400_000_000  # of _FIRST_DAY
+_DAY_MICROS: Final = 86_400_000_000
+_SERIES_PER_STUDY: Final = 3
+_STUDIES_PER_PATIENT: Final = 2
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What is made in a data store: `sets` image sets of `held` instances each."""
+
+    datastore_id: str
+    sets: int
+    held: int = 3
+    seed: int = 1
+
+    # ---------------------------------------------------------------------- how numbers are mixed
+
+    @cached_property
+    def _sets_step(self) -> int:
+        return _coprime(self.sets)
+
+    @cached_property
+    def _instances_step(self) -> int:
+        return _coprime(self.sets * self.held)
+
+    def _mixed(self, *parts: object) -> int:
+        """64 bits that follow from the seed and `parts`."""
+        text = ":".join(map(str, (self.seed, *parts)))
+        return int.from_bytes(blake2b(text.encode(), digest_size=8).digest())
+
+    def set_id(self, place: int) -> str:
+        """The id of the image set that is `place`th in the order of ids."""
+        return _spread(place, self.sets, self._mixed("set", place), 32)
+
+    def _instance_key(self, place: int) -> str:
+        return _spread(place, self.sets * self.held, self._mixed("instance", place), 26)
+
+    def _key_of(self, place: int, index: int) -> str:
+        """The key of instance `index` of the image set at `place`."""
+        total = self.sets * self.held
+        slot = place * self.held + index
+        return self._instance_key(slot * self._instances_step % total)
+
+    def number_of(self, place: int) -> int:
+        """Which of all series the image set at `place` holds: the order of their studies."""
+        return place * self._sets_step % self.sets
+
+    # -------------------------------------------------------------------------- who and when it is
+
+    def study_of(self, place: int) -> int:
+        """The number of its study."""
+        return self.number_of(place) // _SERIES_PER_STUDY
+
+    def patient_of(self, study: int) -> int:
+        """The number of a study's patient."""
+        patients = max(1, self.sets // _SERIES_PER_STUDY // _STUDIES_PER_PATIENT)
+        return self._mixed("patient of", study) % patients
+
+    def person_of(self, patient: int) -> Person:
+        """Who that is."""
+        return person(self._mixed("person", patient))
+
+    def patient_id(self, patient: int) -> str:
+        """Eight digits."""
+        return f"{patient:08}"
+
+    def accession(self, study: int) -> str:
+        """An accession number."""
+        return f"ACC{study:08}"
+
+    # ------------------------------------------------------------------------------------ the rows
+
+    def set_rows(self) -> Iterator[tuple[Any, ...]]:
+        """Rows of `image_sets`, without `message`, `locked_by` and `deleted_at`, which are null."""
+        for place in range(self.sets):
+            number = self.number_of(place)
+            study, series = divmod(number, _SERIES_PER_STUDY)
+            patient = self.patient_of(study)
+            who = self.person_of(patient)
+            mixed = self._mixed("study", study)
+            study_days = mixed % _DAYS
+            date_text, clock = self._when(study)
+            # Two of three came on the day of their study, the others years later from an archive.
+            days = _DAYS if mixed >> 40 & 3 == 3 else study_days
+            created = _EPOCH_MICROS + days * _DAY_MICROS + self._mixed("at", place) % _DAY_MICROS
+            state = "DELETED" if mixed >> 48 & 127 == 0 else "ACTIVE"
+            modality = _MODALITIES[(mixed >> 8) % len(_MODALITIES)][0]
+            yield (
+                self.set_id(place), self.datastore_id, 1, state, "CREATED",
+                (mixed >> 50) % 32 > 0 or series > 0, f"{self._mixed('identity', study):064x}",
+                self.held, False, created, created, self.patient_id(patient), who.name,
+                who.birth_date, who.sex, self.study_uid(study), f"S{study % 100_000}",
+                f"{modality} {_PARTS[mixed % 7] or 'whole body'}", self.accession(study),
+                self._series_uid(study, series), modality, _PARTS[mixed % 7], str(series + 1),
+                date_text, clock, sortable_datetime(date_text, clock),
+                self.held, self.held * 526_000, self.held * 128_000, modality,
+            )  # fmt: skip
+
+    def version_rows(self) -> Iterator[tuple[Any, ...]]:
+        """Rows of `image_set_versions`: one of each."""
+        for place in range(self.sets):
+            one = self.set_id(place)
+            key = document_key(self.datastore_id, one, 1, f"{place:012}")
+            yield one, 1, "ACTIVE", "CREATED", True, False, key, _EPOCH_MICROS, _EPOCH_MICROS
+
+    def instance_rows(self) -> Iterator[tuple[Any, ...]]:
+        """Rows of `instances`; each pack holds those of one image set."""
+        total = self.sets * self.held
+        back = pow(self._instances_step, -1, total) if total > 1 else 0
+        for order in range(total):
+            place, index = divmod(order * back % total, self.held)
+            study, series = divmod(self.number_of(place), _SERIES_PER_STUDY)
+            class_uid = _MODALITIES[(self._mixed("study", study) >> 8) % len(_MODALITIES)][1]
+            offset = index * 128_000
+            yield (
+                self._instance_key(order), self.datastore_id,
+                f"{self._series_uid(study, series)}.{index + 1}", class_uid,
+                "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.4.201",
+                blake2b(b"%d" % order, digest_size=32).digest(),
+                pack_key(self.datastore_id, self.set_id(place)), offset + 120_000, 3_000,
+                offset + 123_000, 5_000,
+                offset.to_bytes(8, "little") + (120_000).to_bytes(8, "little"),
+                1, 526_000, 128_000, _EPOCH_MICROS, blake2b(b"%d" % order, digest_size=16).digest(),
+            )  # fmt: skip
+
+    def member_rows(self) -> Iterator[tuple[Any, ...]]:
+        """Rows of `image_set_members`."""
+        for place in range(self.sets):
+            one = self.set_id(place)
+            study, series = divmod(self.number_of(place), _SERIES_PER_STUDY)
+            keys = sorted((self._key_of(place, index), index) for index in range(self.held))
+            for key, index in keys:
+                yield one, key, 1, f"{self._series_uid(study, series)}.{index + 1}"
+
+    def term_rows(self) -> Iterator[tuple[str, str, str, str]]:
+        """Rows of `image_set_terms`, in no order."""
+        for place in range(self.sets):
+            study = self.study_of(place)
+            if self._mixed("study", study) >> 48 & 127 == 0:
+                continue  # deleted
+            patient = self.patient_of(study)
+            found = terms(
+                (self.person_of(patient).name, self.patient_id(patient), self.accession(study))
+            )
+            one = self.set_id(place)
+            when = sortable_datetime(*self._when(study))
+            for term in sorted(found):
+                yield self.datastore_id, term, when, one
+
+    def _when(self, study: int) -> tuple[str, str]:
+        """Date and time of a study (DA, TM): in office hours of some day in eleven years."""
+        mixed = self._mixed("study", study)
+        day = _FIRST_DAY + timedelta(days=mixed % _DAYS)
+        clock = f"{(mixed >> 16) % 12 + 7:02}{(mixed >> 24) % 60:02}{(mixed >> 32) % 60:02}"
+        return day.strftime("%Y%m%d"), clock
+
+    def study_uid(self, study: int) -> str:
+        """The UID of a study."""
+        return f"1.2.826.0.1.3680043.10.543.{self.seed}.{study + 1}"
+
+    def _series_uid(self, study: int, series: int) -> str:
+        return f"{self.study_uid(study)}.{series + 1}"
+
+
+_COLUMNS: Final = {
+    image_sets: (
+        "id datastore_id version state workflow_status is_primary identity instance_count forced",
+        "created_at updated_at patient_id patient_name patient_birth_date patient_sex study_uid",
+        "study_id study_description accession_number series_uid modality body_part series_number",
+        "study_date study_time study_datetime frame_count source_bytes stored_bytes modality_code",
+    ),
+    image_set_versions: (
+        "image_set_id version state workflow_status is_primary forced document created_at",
+        "updated_at",
+    ),
+    instances: (
+        "key datastore_id sop_instance_uid sop_class_uid source_syntax stored_syntax digest pack",
+        "header_offset header_length document_offset document_length frames frame_count",
+        "source_size stored_size created_at stored_hash",
+    ),
+    image_set_members: ("image_set_id instance_key first_version sop_instance_uid",),
+    image_set_terms: ("datastore_id term study_datetime image_set_id",),
+}
+
+
+def _columns(table: Table) -> list[str]:
+    return " ".join(_COLUMNS[table]).split()
+
+
+def load(database: Database, scale: Scale) -> None:
+    """Write all rows of `scale`, whose data store is there, into a migrated database.
+
+    PostgreSQL gathers at the end what plans rest on, as its autovacuum would (ANALYZE).
+    """
+    sqlite = database.url.startswith("sqlite")
+    rows = {
+        image_sets: scale.set_rows(),
+        image_set_versions: scale.version_rows(),
+        instances: scale.instance_rows(),
+        image_set_members: scale.member_rows(),
+        image_set_terms: scale.term_rows(),
+    }
+    with database.write() as connection:
+        indexes = [index for table in rows for index in table.indexes]
+        for index in indexes:
+            index.drop(connection)
+        for table, made in rows.items():
+            (_into_sqlite if sqlite else _into_postgres)(connection, table, made)
+        for index in indexes:
+            index.create(connection)
+    if not sqlite:  # which plans without statistics, as in any installation
+        with database.write() as connection:
+            for table in rows:
+                connection.exec_driver_sql(f"ANALYZE {table.name}")
+
+
+def _into_sqlite(connection: Connection, table: Table, rows: Iterable[Sequence[Any]]) -> None:
+    names = _columns(table)
+    raw: Any = connection.connection.driver_connection
+    assert isinstance(raw, sqlite3.Connection)
+    raw.execute("PRAGMA cache_size = -500000")
+    values = ", ".join("?" * len(names))
+    target = table.name
+    if table is image_set_terms:  # in order of the image sets: sorted by SQLite, beside the table
+        target = "temp.made"
+        raw.execute(f"CREATE TEMP TABLE made ({', '.join(names)})")
+    insert = f"INSERT INTO {target} ({', '.join(names)}) VALUES ({values})"  # noqa: S608
+    raw.executemany(insert, rows)
+    if target != table.name:
+        raw.execute(f"INSERT INTO {table.name} SELECT * FROM temp.made ORDER BY 1, 2, 3, 4")  # noqa: S608
+        raw.execute("DROP TABLE temp.made")
+
+
+def _into_postgres(connection: Connection, table: Table, rows: Iterable[Sequence[Any]]) -> None:
+    """By COPY; foreign keys are not checked, which only a superuser may ask for."""
+    names = _columns(table)
+    raw: Any = connection.connection.driver_connection
+    raw.execute("SET LOCAL session_replication_role = replica")
+    with raw.cursor().copy(f"COPY {table.name} ({', '.join(names)}) FROM STDIN") as copy:
+        iterator = iter(rows)
+        while chunk := list(islice(iterator, _CHUNK)):
+            copy.write("".join(chain.from_iterable((_line(row), "\n") for row in chunk)))
+
+
+def _line(row: Sequence[Any]) -> str:
+    return "\t".join(map(_cell, row))
+
+
+def _cell(value: object) -> str:
+    """As COPY reads it; no text of ours has a tab or a backslash."""
+    if value is None:
+        return r"\N"
+    if isinstance(value, bytes):
+        return rf"\\x{value.hex()}"
+    return str(value)
+
+
+def _coprime(count: int) -> int:
+    """A step that leads through all of `count` places, far from one to the next."""
+    step = max(1, int(count * 0.6180339887))
+    while math.gcd(step, count) != 1:
+        step += 1
+    return step
+
+
+def _spread(place: int, count: int, mixed: int, length: int) -> str:
+    """An id that is `place`th of `count` in order, and otherwise as good as random."""
+    return f"{((place << 64) + mixed) * (1 << (4 * length - 64)) // count:0{length}x}"

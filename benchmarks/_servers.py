@@ -1,0 +1,54 @@
+"""`iryo serve` in processes of its own, for benchmarks."""
+
+import http.client
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from iryo.app import App
+
+__all__ = ["free_port", "our_server"]
+
+
+@contextmanager
+def our_server(app: App, workers: int) -> Iterator[int]:
+    """`iryo serve` in processes of its own."""
+    port = free_port()
+    command = [sys.executable, "-m", "iryo", "--home", str(app.settings.home), "serve"]
+    environment = {
+        "PATH": "/usr/bin:/bin",
+        "IRYO_PORT": str(port),
+        "IRYO_SERVER_WORKERS": str(workers),
+    }
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as server:
+        try:
+            wait_for(port, server)
+            yield port
+        finally:
+            server.terminate()
+            server.wait(timeout=60)
+
+
+def wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
+    """Until it answers."""
+    while server.poll() is None:
+        try:
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+            connection.request("GET", "/-/health")
+            connection.getresponse().read()
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+    raise RuntimeError(f"the server ended with {server.returncode}")
+
+
+def free_port() -> int:
+    """A TCP port that nobody listens on now."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port

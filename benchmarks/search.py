@@ -1,0 +1,277 @@
+"""Search and import among a million image sets, on SQLite and on PostgreSQL.
+
+The rows are made up (see _scale.py) and loaded in bulk, a quarter of an hour for both; what is
+measured goes through the service and over HTTP. `python benchmarks/search.py 100000 3` makes fewer.
+"""
+
+import http.client
+import json
+import random
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from _load import signed
+from _scale import Scale, load
+from _servers import our_server
+from _tables import CONSOLE, installation, show, write_ct_series
+from iryo.access import Role
+from iryo.app import App
+from iryo.imaging.model import Field, ImportOrder, SearchFilter, SearchQuery, SortField
+from iryo.imaging.service import datastores, imports, search
+from tests.grown.postgres import Postgres, find_programs
+
+SETS: Final = 1_000_000
+HELD: Final = 2
+TIMES: Final = 40
+SLICES: Final = 448
+ROUNDS: Final = 5
+FREE: Final = 20 << 30
+
+Make = Callable[[random.Random, Scale], SearchQuery]
+STUDY_DATE: Final = Field.STUDY_DATE_AND_TIME
+BY_STUDY: Final = SortField.STUDY_DATE_AND_TIME
+
+
+def some_study(chance: random.Random, scale: Scale) -> int:
+    """The number of a study."""
+    return scale.study_of(chance.randrange(scale.sets))
+
+
+def equal(field: Field, value: Callable[[Scale, int], Any], **more: Any) -> Make:
+    """Searches for the values that some study has."""
+    return lambda chance, scale: SearchQuery(
+        (SearchFilter(field, value(scale, some_study(chance, scale))),), **more
+    )
+
+
+def days(count: int, sort: SortField) -> Make:
+    """Searches for the studies of so many days."""
+
+    def make(chance: random.Random, _: Scale) -> SearchQuery:
+        first = date(2016, 1, 1) + timedelta(days=chance.randrange(3_900 - count))
+        last = first + timedelta(days=count - 1)
+        between = SearchFilter(STUDY_DATE, f"{first:%Y%m%d}", f"{last:%Y%m%d}")
+        return SearchQuery((between,), sort=sort)
+
+    return make
+
+
+def updated(hours: int) -> Make:
+    """Searches for what changed within so many hours."""
+
+    def make(chance: random.Random, _: Scale) -> SearchQuery:
+        low = datetime(2016, 1, 1, tzinfo=UTC) + timedelta(days=chance.randrange(3_800))
+        between = SearchFilter(Field.UPDATED_AT, low, low + timedelta(hours=hours))
+        return SearchQuery((between,))
+
+    return make
+
+
+def named(script: int, *, whole: bool = True) -> Make:
+    """Searches for surname and given name of somebody, in Latin (0), kanji (1) or kana (2)."""
+
+    def make(chance: random.Random, scale: Scale) -> SearchQuery:
+        while True:
+            groups = scale.person_of(scale.patient_of(some_study(chance, scale))).name.split("=")
+            if script < len(groups):
+                family, given = groups[script].split("^")
+                return SearchQuery(text=f"{family} {given}" if whole else family, sort=BY_STUDY)
+
+    return make
+
+
+def word(text: str, **more: Any) -> Make:
+    """Always the same words."""
+    return lambda _chance, _scale: SearchQuery(text=text, **({"sort": BY_STUDY} | more))
+
+
+def kinds(common: str) -> dict[str, Make]:
+    """All kinds of search, and what to ask."""
+    return {
+        "the newest": lambda *_: SearchQuery(),
+        "the oldest study": lambda *_: SearchQuery(sort=BY_STUDY, descending=False),
+        "patient id": equal(Field.PATIENT_ID, lambda s, n: s.patient_id(s.patient_of(n))),
+        "patient id, by study date": equal(
+            Field.PATIENT_ID, lambda s, n: s.patient_id(s.patient_of(n)), sort=BY_STUDY
+        ),
+        "accession number": equal(Field.ACCESSION_NUMBER, lambda s, n: s.accession(n)),
+        "study uid": equal(Field.STUDY_UID, lambda s, n: s.study_uid(n)),
+        "study id, of tens": equal(Field.STUDY_ID, lambda _, n: f"S{n % 100_000}"),
+        "one day": days(1, SortField.UPDATED_AT),
+        "one day, by study date": days(1, BY_STUDY),
+        "a month": days(30, SortField.UPDATED_AT),
+        "ten years": days(3_650, SortField.UPDATED_AT),
+        "ten years, by study date": days(3_650, BY_STUDY),
+        "changed in one hour": updated(1),
+        "changed in a year": updated(8_760),
+        "not primary": lambda *_: SearchQuery((SearchFilter(Field.IS_PRIMARY, low=False),)),
+        "a modality": lambda *_: SearchQuery(modality="US"),
+        "surname and given name, Latin": named(0),
+        "surname and given name, kanji": named(1),
+        "surname and given name, kana": named(2),
+        "surname, kanji": named(1, whole=False),
+        "the most common surname": word(common),
+        "the most common surname, by changes": word(common, sort=SortField.UPDATED_AT),
+        "the most common surname, one given name": word(f"{common} 健郎"),
+        "one letter": word("y"),
+        "a name that nobody has": word("zzzzz"),
+        "a page deep inside": lambda chance, _: SearchQuery(
+            after=(datetime(2017 + chance.randrange(9), 5, 1, tzinfo=UTC), "m")
+        ),
+        "a page deep inside a common name": lambda chance, _: SearchQuery(
+            text=common, sort=BY_STUDY, after=(f"{2016 + chance.randrange(10)}0501T", "m")
+        ),
+    }
+
+
+def timed(work: Callable[[], object]) -> float:
+    """Milliseconds."""
+    begin = time.perf_counter()
+    work()
+    return (time.perf_counter() - begin) * 1e3
+
+
+def searches(app: App, scale: Scale, common: str) -> dict[str, list[float]]:
+    """Milliseconds of each kind of search, through the service."""
+    chance = random.Random(1)  # noqa: S311 - the same questions each time
+    taken: dict[str, list[float]] = {}
+    for name, make in kinds(common).items():
+        queries = [make(chance, scale) for _ in range(TIMES)]
+        search.search(app.room, scale.datastore_id, queries[0])
+        taken[name] = [
+            timed(lambda q=query: search.search(app.room, scale.datastore_id, q))  # type: ignore[misc]
+            for query in queries
+        ]
+    return taken
+
+
+def over_http(app: App, scale: Scale) -> dict[str, list[float]]:
+    """Milliseconds of some, as a client has them: signature, rights and audit included."""
+    key = app.access.create_key(name="search", role=Role.READER)
+    path = f"/datastore/{scale.datastore_id}/searchImageSets"
+    chance = random.Random(2)  # noqa: S311
+    asked: dict[str, Callable[[int], dict[str, Any]]] = {
+        "patient id": lambda n: {"DICOMPatientId": scale.patient_id(scale.patient_of(n))},
+        "accession number": lambda n: {"DICOMAccessionNumber": scale.accession(n)},
+        "study uid": lambda n: {"DICOMStudyInstanceUID": scale.study_uid(n)},
+    }
+    taken: dict[str, list[float]] = {}
+    with our_server(app, 1) as port:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+
+        def ask(body: dict[str, Any]) -> float:
+            one = signed(key, port, path, json.dumps(body))
+            begin = time.perf_counter()
+            connection.request(one.method, one.path, one.body, one.headers)
+            answer = connection.getresponse()
+            answer.read()
+            assert answer.status == 200, answer.status
+            return (time.perf_counter() - begin) * 1e3
+
+        for name, value in asked.items():
+            found = []
+            for _ in range(TIMES + 1):
+                values = [value(some_study(chance, scale))]
+                filters = [{"values": values, "operator": "EQUAL"}]
+                found.append(ask({"searchCriteria": {"filters": filters}}))
+            taken[name] = found[1:]
+        taken["the newest"] = [ask({}) for _ in range(TIMES + 1)][1:]
+        connection.close()
+    return taken
+
+
+def import_rate(app: App, folder: Path) -> float:
+    """Instances a second of an import job, median of some, each into a new data store."""
+    rates = []
+    order = ImportOrder("bench", folder.as_uri(), None, "")
+    for number in range(ROUNDS + 1):
+        store = datastores.create(app.room, name=f"import{number}")
+        job_id = imports.start(app.room, store.id, order).id
+        begin = time.perf_counter()
+        job = app.runner.run(job_id)
+        rates.append(SLICES / (time.perf_counter() - begin))
+        assert job.result is not None, job.message
+    return statistics.median(rates[1:])
+
+
+@contextmanager
+def opened(postgres: Postgres | None) -> Iterator[App]:
+    """A new installation on one of both databases."""
+    if postgres is None:
+        with installation() as app:
+            yield app
+        return
+    url = postgres.database()
+    with installation(database=url) as app:
+        yield app
+    postgres.drop(url)
+
+
+def measure(name: str, postgres: Postgres | None, sets: int, held: int, ct: Path) -> list[str]:
+    """Print the tables of one database; its line in the table of imports."""
+    with opened(postgres) as app:
+        empty = import_rate(app, ct)
+    with opened(postgres) as app:
+        store = datastores.create(app.room, name="many")
+        scale = Scale(store.id, sets, held)
+        begin = time.perf_counter()
+        load(app.database, scale)
+        spent = time.perf_counter() - begin
+        common, taken = "山田", {}
+        for label, found in (
+            *searches(app, scale, common).items(),
+            *((f"over HTTP: {what}", some) for what, some in over_http(app, scale).items()),
+        ):
+            taken[label] = sorted(found)
+        show(
+            f"Search among {sets:,} image sets, {name}",
+            ["", "median ms", "95th percentile", "worst"],
+            [
+                [
+                    label,
+                    f"{statistics.median(some):.1f}",
+                    f"{some[int(len(some) * 0.95) - 1]:.1f}",
+                    f"{some[-1]:.1f}",
+                ]
+                for label, some in taken.items()
+            ],
+            f"{TIMES} different questions of each kind; rows loaded in {spent:,.0f} s;"
+            " asked: 95th percentile under 20 ms",
+        )
+        full = import_rate(app, ct)
+    return [name, f"{empty:,.0f}", f"{full:,.0f}", f"{full / empty:.0%}"]
+
+
+def main() -> None:
+    """Measure and print."""
+    sets, held = (int(sys.argv[1]), int(sys.argv[2])) if len(sys.argv) > 2 else (SETS, HELD)
+    work = Path(tempfile.mkdtemp(prefix="iryo-bench-search-"))
+    try:
+        if shutil.disk_usage(work).free < FREE + sets * (4_000 + 2_000 * held):
+            CONSOLE.print("search: the disk has too little room; skipped")
+            return
+        write_ct_series(work / "ct", SLICES)
+        rows = [measure("SQLite", None, sets, held, work / "ct")]
+        if find_programs() is not None:
+            with Postgres(fsync=True, shared_buffers="1GB", max_wal_size="4GB") as postgres:
+                rows.append(measure("PostgreSQL", postgres, sets, held, work / "ct"))
+        show(
+            f"Import of {SLICES} CT slices, instances/s",
+            ["", "empty", f"{sets:,} image sets", "ratio"],
+            rows,
+            f"medians of {ROUNDS}; asked: at least 90 % of the empty store's",
+        )
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()
