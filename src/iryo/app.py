@@ -32,7 +32,16 @@ from iryo.wire import PageTokens
 from iryo.wire.aws import Authenticated, Gateway
 from iryo.wire.http import Request
 
-__all__ = ["KEY_FILE", "RESUMABLE", "App", "Question", "open_app", "questions", "s3_access"]
+__all__ = [
+    "KEY_FILE",
+    "RESUMABLE",
+    "App",
+    "Question",
+    "open_app",
+    "questions",
+    "require_installation",
+    "s3_access",
+]
 
 KEY_FILE: Final = "iryo.key"
 _CENSUS_SECONDS: Final = 5.0
@@ -123,6 +132,12 @@ class App:
         self.close()
 
 
+def require_installation(settings: Settings) -> None:
+    """Raise Unavailable, unless somebody has made the installation."""
+    if not (settings.home / KEY_FILE).is_file():
+        raise Unavailable(f"no installation in {settings.home}; `iryo init` makes one")
+
+
 def open_app(settings: Settings, *, serving: bool = False, board: Board | None = None) -> App:
     """Open the installation that `settings` describe.
 
@@ -138,8 +153,7 @@ def open_app(settings: Settings, *, serving: bool = False, board: Board | None =
     # Metadata is many small containers without cycles, and what is loaded at the start is as many
     # again: with the default threshold the collector looks through all of it time after time.
     gc.set_threshold(_COLLECT_AFTER)
-    if not (settings.home / KEY_FILE).is_file():
-        raise Unavailable(f"no installation in {settings.home}; `iryo init` makes one")
+    require_installation(settings)
     with ExitStack() as stack:
         database = Database(settings.database, settings.database_connections)
         stack.callback(database.close)

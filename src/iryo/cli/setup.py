@@ -98,17 +98,22 @@ def serve(
     port: Annotated[
         int | None, typer.Option(help="The port to listen on; as the setting port.")
     ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(help="How many processes answer; as the setting server_workers."),
+    ] = None,
 ) -> None:
     """Serve the AWS protocols over HTTP, and run jobs, until Ctrl-C."""
     from iryo import logs
 
     shell = _shell(context)
-    for name, value in (("host", host), ("port", port)):
+    for name, value in (("host", host), ("port", port), ("server_workers", workers)):
         if value is not None:
             shell.flags[name] = value
     logs.set_up(logs.Form(shell.settings.log_level, shell.settings.log_format))
     from iryo.app import open_app
     from iryo.server import serve as serve_app
+    from iryo.server.supervisor import supervise
 
     def ready(url: str) -> None:
         prefix = _program(shell)
@@ -117,6 +122,9 @@ def serve(
         shell.say("Then:                 aws medical-imaging list-datastores")
         shell.out.file.flush()
 
+    if shell.settings.server_workers > 1:
+        supervise(shell.settings, ready=ready)
+        return
     with open_app(shell.settings, serving=True) as app:
         serve_app(app, ready=ready)
 

@@ -1,0 +1,156 @@
+"""A server of several processes: they share the work, and none is missed when it dies."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event
+
+import psutil
+import pytest
+
+from tests.durability.trial import Trial, persist
+from tests.grown.postgres import wait_for_end
+from tests.program import Program
+
+SECONDS = 60.0
+
+
+@contextmanager
+def several(trial: Trial, count: int = 3) -> Iterator["subprocess.Popen[str]"]:
+    """`iryo serve --workers`; what it leaves behind fails the test."""
+    variables = {
+        **{k: v for k, v in os.environ.items() if k in ("PATH", "HOME") or k.startswith("COV")},
+        "IRYO_HOME": str(trial.home),
+        "IRYO_COMPUTE": "processes:1",
+        "IRYO_JOB_LEASE": "1",
+    }
+    words = ["serve", "--port", str(trial.port), "--workers", str(count)]
+    server = subprocess.Popen(
+        [sys.executable, "-m", "iryo", *words], env=variables, stdout=subprocess.PIPE, text=True
+    )
+    assert server.stdout is not None
+    with server.stdout:
+        try:
+            assert "serves at" in server.stdout.readline()
+            children = psutil.Process(server.pid).children(recursive=True)
+            yield server
+        finally:
+            if server.poll() is None:
+                children += psutil.Process(server.pid).children(recursive=True)
+                server.terminate()
+                server.wait(SECONDS)
+    for child in children:
+        wait_for_end(child)
+
+
+def processes(trial: Trial) -> dict[str, int]:
+    """Role -> how many processes of it any of them tells of."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{trial.port}/-/metrics") as answer:
+        text = answer.read().decode()
+    found = re.findall(r'^iryo_processes\{role="(\w+)"\} (\d+)', text, re.MULTILINE)
+    return {role: int(count) for role, count in found}
+
+
+def until(true: object) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not true():  # type: ignore[operator]
+        assert time.monotonic() < deadline, "it does not come about"
+        time.sleep(0.02)
+
+
+ALL = {"supervisor": 1, "web": 3, "jobs": 1}
+
+
+def test_they_share_the_work(tmp_path: Path) -> None:
+    trial = Trial(tmp_path)
+    with several(trial) as server:
+        assert processes(trial) == ALL
+        job = trial.send(trial.files(20))
+        assert trial.wait(job)["numberOfImportedFiles"] == 20
+        server.terminate()
+        assert server.wait(SECONDS) == 0
+    trial.check_complete()
+
+
+def test_one_that_is_killed_is_not_missed(tmp_path: Path) -> None:
+    trial = Trial(tmp_path)
+    with several(trial) as server:
+        over = Event()
+
+        def ask() -> int:
+            """Until it is over; a connection that breaks is made anew, as SDKs do."""
+            client = trial.client()
+            asked = 0
+            while not over.is_set():
+                persist(lambda: client.get_datastore(datastoreId=trial.datastore))
+                asked += 1
+            return asked
+
+        with ThreadPoolExecutor(2) as pool:
+            asking = [pool.submit(ask) for _ in range(2)]
+            try:
+                children = psutil.Process(server.pid).children()
+                for child in children:
+                    child.kill()
+                    wait_for_end(child)
+                    until(lambda: persist(lambda: processes(trial)) == ALL)
+            finally:
+                over.set()
+            assert all(each.result() > 0 for each in asking)
+        job = trial.send(trial.files(10))
+        assert trial.wait(job)["numberOfImportedFiles"] == 10
+    trial.check_complete()
+
+
+def test_they_end_with_their_supervisor(tmp_path: Path) -> None:
+    """Although it is killed, and can tell them nothing: the port is free afterwards."""
+    trial = Trial(tmp_path)
+    with several(trial) as server:
+        children = psutil.Process(server.pid).children(recursive=True)
+        server.kill()
+        server.wait(SECONDS)
+        for child in children:
+            wait_for_end(child)
+    with several(trial):
+        assert processes(trial) == ALL
+    left = [path for path in (trial.home / "watch").iterdir() if path.is_dir()]
+    assert left == [], "what the killed server counted is removed by the next"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("IRYO_DATABASE", "postgresql://nobody@127.0.0.1:1/none", "cannot be reached"),
+        ("IRYO_HOST", "192.0.2.1", "no TLS"),
+    ],
+)
+def test_what_cannot_begin_says_why_in_one_line(
+    tmp_path: Path, name: str, value: str, said: str
+) -> None:
+    program = Program(tmp_path / "home")
+    program.says("init")
+    ran = program.process("serve", "--port", "0", "--workers", "2", more={name: value})
+    assert ran.returncode in (1, 2)
+    (line,) = [line for line in ran.stderr.splitlines() if line.startswith("iryo: ")]
+    assert said in line
+    assert "Traceback" not in ran.stderr
+
+
+def test_a_process_without_a_supervisor_ends(root: Path) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-P", "-m", "iryo.server.child"],
+        cwd=root,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+        timeout=SECONDS,
+    )
+    assert ran.returncode not in (0, -signal.SIGKILL)
