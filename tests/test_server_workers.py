@@ -59,6 +59,14 @@ def processes(trial: Trial) -> dict[str, int]:
     return {role: int(count) for role, count in found}
 
 
+def restarts(trial: Trial) -> dict[str, int]:
+    """Role -> how often one of it was started anew."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{trial.port}/-/metrics") as answer:
+        text = answer.read().decode()
+    line = r'^iryo_process_restarts_total\{role="(\w+)"\} (\d+)'
+    return {role: int(count) for role, count in re.findall(line, text, re.MULTILINE)}
+
+
 def until(true: object) -> None:
     deadline = time.monotonic() + SECONDS
     while not true():  # type: ignore[operator]
@@ -107,6 +115,7 @@ def test_one_that_is_killed_is_not_missed(tmp_path: Path) -> None:
             assert all(each.result() > 0 for each in asking)
         job = trial.send(trial.files(10))
         assert trial.wait(job)["numberOfImportedFiles"] == 10
+        assert restarts(trial) == {"web": 3, "jobs": 1}
     trial.check_complete()
 
 

@@ -28,6 +28,7 @@ from iryo.store.objects import Objects, S3Access, open_objects
 from iryo.store.sql import Database
 from iryo.watch import Board, Gauges, Observers, Probe, own_board
 from iryo.watch.objects import WatchedObjects
+from iryo.watch.spans import NO_SPANS, Spans
 from iryo.wire import PageTokens
 from iryo.wire.aws import Authenticated, Gateway
 from iryo.wire.http import Request
@@ -160,8 +161,9 @@ def open_app(settings: Settings, *, serving: bool = False, board: Board | None =
         database.migrate()
         s3 = s3_access(settings)
         board = board or own_board()
-        observers = Observers.over(board.own)
-        objects = WatchedObjects(open_objects(settings.objects, s3), board.own)
+        spans = _spans(settings, board, stack)
+        observers = Observers.over(board.own, spans)
+        objects = WatchedObjects(open_objects(settings.objects, s3), board.own, spans)
         stack.callback(objects.close)
         compute = open_compute(settings.compute, memory=settings.worker_memory)
         stack.callback(compute.close)
@@ -237,6 +239,17 @@ def _handlers(room: Room) -> dict[str, Handler]:
         deletion.DELETE_KIND: lambda context: deletion.run_delete(room, context),
         verify.VERIFY_KIND: lambda context: verify.run_verify(room, context),
     }
+
+
+def _spans(settings: Settings, board: Board, stack: ExitStack) -> Spans:
+    """Where spans go: nowhere, unless the settings name a collector."""
+    if settings.otel_endpoint is None:
+        return NO_SPANS
+    from iryo.watch.telemetry import Telemetry
+
+    telemetry = Telemetry(settings.otel_endpoint, board.own.role)
+    stack.callback(telemetry.close)
+    return telemetry
 
 
 def _jobs_that_wait(database: Database) -> Gauges:

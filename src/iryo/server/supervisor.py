@@ -180,6 +180,7 @@ class _Supervisor:
         self._board.fold()
         if self._over:
             return
+        self._board.own["iryo_process_restarts_total"][place.part.role,].add()
         status = process.returncode
         said = b" ".join(place.said).decode(errors="replace").strip()
         if status == REFUSED and not self._told:
