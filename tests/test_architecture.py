@@ -219,7 +219,12 @@ def declared(*, extras: bool) -> set[str]:
 
 
 # Those who may use what an extra brings: the seams and the demo, and only when they are asked to.
-USES_EXTRAS = ("src/iryo/demo/", "src/iryo/store/", "src/iryo/compute/")
+USES_EXTRAS = (
+    "src/iryo/demo/",
+    "src/iryo/store/",
+    "src/iryo/compute/",
+    "src/iryo/watch/telemetry.py",
+)
 
 
 def test_only_declared_packages_are_imported() -> None:
