@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,8 @@ def scale(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def stores(scale: str, request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
     """The settings of a new installation's stores."""
-    with store_settings(scale, lambda: request.getfixturevalue("postgres")) as settings:
+    servers = (partial(request.getfixturevalue, name) for name in ("postgres", "s3_server"))
+    with store_settings(scale, *servers) as settings:
         yield settings
 
 

@@ -173,11 +173,12 @@ def test_what_is_damaged_is_said_to_be(site: Site, tmp_path: Path) -> None:
     image_set, _ = set_of(site, make_instance(tmp_path / "one.dcm", sop="1.2.3.1.1"))
     with site.app.database.read() as connection:
         row = connection.execute(select(instances)).one()
-    pack = Path(site.app.settings.objects.removeprefix("file://")) / row.pack
-    pack.chmod(0o600)
-    with pack.open("r+b") as stream:
-        stream.seek(row.document_offset)
-        stream.write(bytes(row.document_length))
+    pack = bytearray(site.app.objects.get(row.pack))
+    pack[row.document_offset : row.document_offset + row.document_length] = bytes(
+        row.document_length
+    )
+    site.app.objects.delete([row.pack])
+    site.app.objects.put(row.pack, pack)
     with pytest.raises(Damaged, match="cannot be read"):
         files(site, image_set)
     with site.app.database.write() as connection:
