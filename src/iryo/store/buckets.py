@@ -8,6 +8,7 @@ import io
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any, BinaryIO, Final, TypeVar
@@ -120,7 +121,8 @@ class Buckets:
             answer = self._client.get_object(
                 Bucket=bucket, Key=found.key, IfMatch=found.tag, **more
             )
-            with answer["Body"] as body:
+            # In `with` itself it would give what is below it, whose errors are urllib3's.
+            with closing(answer["Body"]) as body:
                 data: bytes = body.read()
             if len(data) != length:
                 raise ChangedWhileRead(
