@@ -81,12 +81,20 @@ class Trial:
 
     @contextmanager
     def serving(
-        self, *, port: int | None = None, home: Path | None = None
+        self,
+        *,
+        port: int | None = None,
+        home: Path | None = None,
+        stores: Mapping[str, str] | None = None,
     ) -> Iterator[subprocess.Popen[str]]:
-        """`iryo serve` in a process of its own, until it is killed or the block ends."""
+        """`iryo serve` in a process of its own, until it is killed or the block ends.
+
+        It has the settings `stores` beside the installation's: another way to reach them.
+        """
         settings = {
             "home": home or self.home,
             **self.stores,
+            **(stores or {}),
             "compute": self.compute,
             "job_lease": LEASE,
             "job_threads": 2,
@@ -155,10 +163,18 @@ class Trial:
             )
         return folder
 
-    def send(self, folder: Path, *, client: Any = None) -> str:
+    def send(
+        self,
+        folder: Path,
+        *,
+        client: Any = None,
+        source: str | None = None,
+        output: str | None = None,
+    ) -> str:
         """Ask for an import until that is acknowledged; what it holds must then be there for ever.
 
-        The id of the job. The token says that it is one wish, however often it is uttered.
+        The id of the job. The token says that it is one wish, however often it is uttered. `source`
+        is the URI of the same files, if they are to be read elsewhere; `output` that of the report.
         """
         asker = client or self.client()
         token = f"{folder.name}-{random.getrandbits(64):x}"
@@ -166,8 +182,8 @@ class Trial:
             lambda: asker.start_dicom_import_job(
                 datastoreId=self.datastore,
                 dataAccessRoleArn=ROLE_ARN,
-                inputS3Uri=folder.as_uri(),
-                outputS3Uri=(self.folder / "out").as_uri(),
+                inputS3Uri=source or folder.as_uri(),
+                outputS3Uri=output or (self.folder / "out").as_uri(),
                 clientToken=token,
             )["jobId"]
         )
@@ -182,6 +198,12 @@ class Trial:
 
     def wait(self, job: str, *, client: Any = None) -> dict[str, Any]:
         """The job's summary, when it is completed."""
+        place = Path(self.report(job, client=client).removeprefix("file://"))
+        summary: dict[str, Any] = json.loads((place / "job-output-manifest.json").read_bytes())
+        return dict(summary["jobSummary"])
+
+    def report(self, job: str, *, client: Any = None) -> str:
+        """The URI of the job's report, with a slash at its end, when it is completed."""
         asker = client or self.client()
         deadline = time.monotonic() + PATIENCE
         while True:
@@ -193,9 +215,7 @@ class Trial:
             assert told["jobStatus"] != "FAILED", told["message"]
             assert time.monotonic() < deadline, f"the job does not end: {told}"
             time.sleep(0.05)
-        place = Path(told["outputS3Uri"].removeprefix("file://"))
-        summary: dict[str, Any] = json.loads((place / "job-output-manifest.json").read_bytes())
-        return dict(summary["jobSummary"])
+        return str(told["outputS3Uri"])
 
     # ---------------------------------------------------------------------------- what must hold
 
