@@ -19,6 +19,8 @@ class Request:
     path: str
     length: int | None
     """Bytes of its body; None: chunked."""
+    waits: bool
+    """Whether its body is not sent before the head is answered (RFC 9110 10.1.1)."""
 
 
 class Broken(Exception):
@@ -31,7 +33,8 @@ def read_request(stream: BinaryIO) -> Request | None:
     if not head:
         return None
     method, path, _ = head.split(b"\r\n", 1)[0].decode("latin-1").split(" ")
-    return Request(head, method, path, _length(head, 0))
+    waits = re.search(rb"\r\nexpect:\s*100-continue", head, re.IGNORECASE) is not None
+    return Request(head, method, path, _length(head, 0), waits)
 
 
 def read_answer(stream: BinaryIO) -> tuple[bytes, int, int | None]:

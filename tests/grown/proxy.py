@@ -212,7 +212,8 @@ class FaultProxy:
                     if self._ended:
                         return
                     continue
-            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            with suppress(OSError):  # it may be gone again
+                client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._spawn(lambda client=client: self._serve(client))  # type: ignore[misc]
 
     def _reset_all(self) -> None:
@@ -221,7 +222,7 @@ class FaultProxy:
 
     def _serve(self, client: socket.socket) -> None:
         self._open.add(client)
-        with client, client.makefile("rb") as asked, ExitStack() as stack:
+        with suppress(OSError), client, client.makefile("rb") as asked, ExitStack() as stack:
             stack.callback(self._open.discard, client)
             try:
                 self._converse(client, asked, stack)
@@ -231,6 +232,8 @@ class FaultProxy:
     def _converse(self, client: socket.socket, asked: BinaryIO, stack: ExitStack) -> None:
         server: socket.socket | None = None
         while (request := read_request(asked)) is not None:
+            if request.waits:  # the server's own word is not passed on: the client has ours
+                client.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
             rule = self._rule(request)
             if rule is not None and self._answered(rule, request, asked, client):
                 continue

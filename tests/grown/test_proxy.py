@@ -1,6 +1,7 @@
 """The proxy does each fault, and nothing else, on real sockets."""
 
 import http.client
+import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -97,6 +98,15 @@ def test_without_faults_all_is_passed_on(
     assert server.puts == [len(BODY)]
     assert proxy.requests == {"GET": 2, "HEAD": 1, "PUT": 1}
     assert not proxy.faults
+
+
+def test_who_waits_for_leave_to_send_is_given_it(proxy: FaultProxy, server: Counting) -> None:
+    with socket.create_connection((proxy.host, proxy.port), 60) as client:
+        client.sendall(b"PUT / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n")
+        assert client.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        client.sendall(b"abc")
+        assert client.recv(100).startswith(b"HTTP/1.1 204 ")
+    assert server.puts == [3]
 
 
 def test_503(connection: http.client.HTTPConnection, proxy: FaultProxy, server: Counting) -> None:

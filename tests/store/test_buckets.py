@@ -108,3 +108,42 @@ def test_what_is_another_now(buckets: Buckets, bucket: str, s3_server: S3Server)
     with pytest.raises(NotFound, match="there is no bucket"):
         next(buckets.list("no-such-bucket-anywhere", ""))
     assert buckets.find(bucket, "b") is None
+
+
+def test_any_key_is_listed_in_order_and_read(
+    buckets: Buckets, bucket: str, s3_server: S3Server
+) -> None:
+    client = s3_server.client()
+    keys = ["k/", "k/../z", "k//y", "k/x", "k/\u00fc b?#%20.dcm"]
+    for key in (*keys, "ka"):
+        client.put_object(Bucket=bucket, Key=key, Body=key.encode())
+    found = list(buckets.list(bucket, "k/"))
+    assert [one.key for one in found] == keys
+    for one in found:
+        assert buckets.read(bucket, one).decode() == one.key
+        assert buckets.find(bucket, one.key) == one
+
+
+def test_an_object_is_a_stream(buckets: Buckets, bucket: str) -> None:
+    (found,) = buckets.list(bucket, "")
+    with buckets.open(bucket, found) as stream:
+        assert stream.read() == DATA
+        assert stream.seek(-3, 2) == len(DATA) - 3
+        assert stream.read(10) == DATA[-3:]
+        assert stream.seek(5) == 5
+        assert stream.read(2) == DATA[5:7]
+    assert buckets.read(bucket, found, 300, 0) == b""
+
+
+def test_the_environment_is_not_asked(
+    bucket: str, s3_server: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`iryo env` sets some of these, and AWS's tools take the others."""
+    for name in ("ENDPOINT_URL", "ENDPOINT_URL_S3"):
+        monkeypatch.setenv(f"AWS_{name}", "http://127.0.0.1:1")
+    for name in ("USE_FIPS_ENDPOINT", "USE_DUALSTACK_ENDPOINT"):
+        monkeypatch.setenv(f"AWS_{name}", "true")
+    for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN", "REGION"):
+        monkeypatch.setenv(f"AWS_{name}", "of-the-environment")
+    monkeypatch.setenv("AWS_PROFILE", "missing")
+    assert [one.key for one in Buckets(s3_server.access).list(bucket, "")] == ["a//b"]
