@@ -1,0 +1,175 @@
+"""No statement walks through a table that grows, on either database: each plan is looked at.
+
+The statements are those that the room really makes, recorded while clients use it among thousands
+of image sets. Where SQLite reads a table from end to end its plan says SCAN; of PostgreSQL the
+planner is asked to do without sequential scans, so one that is left has no index to use.
+"""
+
+import json
+import re
+import sqlite3
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import psycopg
+import pytest
+from sqlalchemy import Engine, event
+
+from _scale import Scale, load
+from iryo.imaging.model import Field, SearchFilter, SearchQuery, SortField
+from iryo.imaging.service import imports
+from iryo.imaging.service.search import search
+from iryo.jobs import JobState
+from tests.imaging.site import ROLE_ARN, Site, make_instance
+from tests.imaging.test_change import copy, update
+
+SETS = 3_000
+GROWING: Final = frozenset(
+    {
+        "imaging_image_sets", "imaging_instances", "imaging_members", "imaging_terms",
+        "imaging_versions", "imaging_staged", "jobs", "jobs_events", "audit_events",
+    }
+)  # fmt: skip
+# What nobody asks for, since no index helps: if this is not found, nothing would be.
+WALK: Final = "SELECT sop_instance_uid FROM imaging_instances WHERE source_size = 1"
+
+Statement = tuple[str, Any]
+
+
+@pytest.fixture
+def recorded(site: Site) -> Iterator[dict[str, Any]]:
+    """Statement -> parameters of one execution, of all that is executed within."""
+    load(site.app.database, Scale(site.datastore, SETS, held=3))
+    found: dict[str, Any] = {}
+
+    def record(*given: Any) -> None:
+        _, _, statement, parameters, _, many = given
+        if not statement.lstrip().upper().startswith(("SELECT", "UPDATE", "DELETE")):
+            return
+        # Lists differ in length, which changes no plan.
+        shape = re.sub(r"\((?:[^()]*(?:,\s*[^()]*)+)\)", "(...)", statement)
+        found.setdefault(shape, (statement, parameters[0] if many else parameters))
+
+    event.listen(Engine, "before_cursor_execute", record)
+    yield found
+    event.remove(Engine, "before_cursor_execute", record)
+
+
+def searches() -> Iterator[SearchQuery]:
+    """Each kind of search that the API and the program have, pages deep inside too."""
+    day = datetime(2024, 5, 1, tzinfo=UTC)
+    texts = {
+        Field.PATIENT_ID: "P123",
+        Field.ACCESSION_NUMBER: "A123",
+        Field.STUDY_ID: "S123",
+        Field.STUDY_UID: "1.2.3",
+        Field.SERIES_UID: "1.2.3.4",
+    }
+    filters: list[tuple[SearchFilter, ...]] = [()]
+    filters += [(SearchFilter(field, value),) for field, value in texts.items()]
+    filters += [
+        (SearchFilter(Field.UPDATED_AT, day, day),),
+        (SearchFilter(Field.CREATED_AT, day, day),),
+        (SearchFilter(Field.STUDY_DATE_AND_TIME, "20240501T", "20240601T"),),
+        (SearchFilter(Field.IS_PRIMARY, low=False),),
+        (SearchFilter(Field.PATIENT_ID, "P1"), SearchFilter(Field.UPDATED_AT, day, day)),
+    ]
+    for chosen in filters:
+        for sort in SortField:
+            after = "20240501T" if sort is SortField.STUDY_DATE_AND_TIME else day
+            for descending in (True, False):
+                yield SearchQuery(chosen, sort, descending)
+                yield SearchQuery(chosen, sort, descending, after=(after, "m"))
+    for words in ("yamada", "山田", "山田 太郎", "y", "zzz"):
+        yield SearchQuery(text=words)
+        yield SearchQuery(text=words, sort=SortField.STUDY_DATE_AND_TIME)
+    yield SearchQuery(modality="CT")
+
+
+def use(site: Site) -> None:
+    """What clients do."""
+    client, store = site.client, {"datastoreId": site.datastore}
+    for n in (1, 2, 3):
+        make_instance(site.folder / "in" / f"{n}.dcm", sop=f"1.2.3.1.{n}", number=n)
+    (site.folder / "in" / "bad.dcm").write_bytes(b"bad")
+    (made,) = site.run_import(site.folder / "in")["imageSetsSummary"]
+    one = made["imageSetId"]
+    site.run_import(site.folder / "in")
+    make_instance(site.folder / "in" / "4.dcm", sop="1.2.3.1.4", number=4)
+    site.run_import(site.folder / "in")
+    for query in searches():
+        search(site.app.room, site.datastore, query)
+    client.get_image_set(**store, imageSetId=one)
+    client.list_image_set_versions(**store, imageSetId=one)
+    client.list_dicom_import_jobs(**store)
+    client.list_datastores()
+    (series,) = site.metadata(one)["Study"]["Series"].values()
+    frame = next(iter(series["Instances"].values()))["ImageFrames"][0]["ID"]
+    client.get_image_frame(**store, imageSetId=one, imageFrameInformation={"imageFrameId": frame})
+    other = copy(site, one, version="2")["imageSetId"]
+    update(site, one, "2", set={"Study": {"DICOM": {"StudyDescription": "x"}}}, force=True)
+    client.delete_image_set(**store, imageSetId=other)
+    site.settled(other)
+    imports.list_page(site.app.room, site.datastore, state=JobState.COMPLETED)
+    client.start_dicom_import_job(
+        **store,
+        dataAccessRoleArn=ROLE_ARN,
+        inputS3Uri=(site.folder / "in").as_uri(),
+        outputS3Uri=site.output.as_uri(),
+        clientToken="again",
+    )
+    list(site.app.audit.read(limit=5))
+
+
+def scanned_by_sqlite(path: str, statements: list[Statement]) -> Iterator[tuple[str, str]]:
+    """Statement and table of each walk through a table."""
+    connection = sqlite3.connect(path)
+    connection.execute("ANALYZE")
+    for statement, parameters in statements:
+        plan = connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters).fetchall()
+        for *_, step in plan:
+            walk = re.match(r"SCAN (\w+)$", step)
+            if walk and tables(statement, walk[1]) & GROWING:
+                yield statement, step
+    connection.close()
+
+
+def scanned_by_postgres(url: str, statements: list[Statement]) -> Iterator[tuple[str, str]]:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("ANALYZE")
+        connection.execute("SET enable_seqscan = off")
+        for statement, parameters in statements:
+            answer = connection.execute(f"EXPLAIN (FORMAT JSON) {statement}", parameters).fetchone()
+            assert answer is not None
+            plan = answer[0] if isinstance(answer[0], list) else json.loads(answer[0])
+            for node in nodes(plan[0]["Plan"]):
+                if node["Node Type"] == "Seq Scan" and node["Relation Name"] in GROWING:
+                    yield statement, node["Relation Name"]
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for below in plan.get("Plans", ()):
+        yield from nodes(below)
+
+
+def tables(statement: str, name: str) -> set[str]:
+    """The table that a name in a plan means: itself, or what it is an alias of."""
+    alias = re.search(rf"(\w+) AS {re.escape(name)}\b", statement)
+    return {name, alias[1] if alias else name}
+
+
+def test_no_statement_walks_through_a_table_that_grows(
+    site: Site, recorded: dict[str, Any], scale: str
+) -> None:
+    use(site)
+    statements = list(recorded.values())
+    assert len(statements) > 60, "the room makes more statements than these"
+    statements.append((WALK, None if scale == "grown" else ()))
+    url = site.app.settings.database
+    if scale == "small":
+        walks = list(scanned_by_sqlite(url.removeprefix("sqlite:///"), statements))
+    else:
+        walks = list(scanned_by_postgres(url, statements))
+    assert [statement for statement, _ in walks] == [WALK]
