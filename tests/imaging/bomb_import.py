@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.imaging.bombs import BOMBS
+from tests.imaging.fuzz_import import peak_memory
 from tests.imaging.house import House
 
 _SECONDS: Final = 100  # of processor time
@@ -44,7 +45,7 @@ def main(folder: Path, names: list[str]) -> None:
         _, status, used = os.wait4(child, 0)
         answer |= {
             "name": name,
-            "memory": (used.ru_maxrss >> 10) - answer.get("rest", 0),
+            "memory": answer.get("most", 0) - answer.get("rest", 0),
             "seconds": used.ru_utime + used.ru_stime,
             "died": os.WTERMSIG(status) if os.WIFSIGNALED(status) else None,
         }
@@ -59,14 +60,14 @@ def _import(here: Path, answer: int) -> None:
         resource.setrlimit(resource.RLIMIT_CPU, (_SECONDS, _SECONDS))
         resource.setrlimit(resource.RLIMIT_AS, (_ADDRESSES, _ADDRESSES))
         house = House.made(here)
-        rest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
+        rest = peak_memory()
         summary = house.imported(here / "in")
         failures = house.failures(summary)
         outcomes = Counter(told["exceptionType"] for told in failures.values())
         if summary["numberOfImportedFiles"]:
             outcomes["imported"] = summary["numberOfImportedFiles"]
         message = next(iter(failures.values()))["message"] if failures else ""
-        told = {"outcomes": outcomes, "message": message, "rest": rest}
+        told = {"outcomes": outcomes, "message": message, "rest": rest, "most": peak_memory()}
         os.write(answer, json.dumps(told).encode())
         status = 0
     except BaseException as error:  # noqa: BLE001 - it must be told, and the process end
