@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -119,6 +120,33 @@ def test_one_that_is_killed_is_not_missed(tmp_path: Path) -> None:
     trial.check_complete()
 
 
+def test_who_looks_hears_that_it_ends_and_who_has_asked_is_answered(tmp_path: Path) -> None:
+    """Readiness is denied while the port is still open; a request that is under way is answered."""
+    trial = Trial(tmp_path)
+
+    def ready() -> int:
+        with socket.create_connection(("127.0.0.1", trial.port), SECONDS) as client:
+            client.sendall(b"GET /-/ready HTTP/1.0\r\n\r\n")
+            return int(client.recv(65536).split()[1])
+
+    with several(trial) as server:
+        # Every process has been asked: no new connection goes to one that sees nobody looking.
+        deadline = time.monotonic() + 2
+        while time.monotonic() < deadline:
+            assert ready() == 200
+        with socket.create_connection(("127.0.0.1", trial.port), SECONDS) as client:
+            client.sendall(
+                b"POST /datastore HTTP/1.1\r\nHost: x\r\nAuthorization: AWS4\r\n"
+                b"Content-Length: 2\r\nConnection: close\r\n\r\n{"
+            )
+            assert ready() == 200
+            server.terminate()
+            until(lambda: ready() == 503)
+            client.sendall(b"}")
+            assert client.recv(65536).startswith(b"HTTP/1.1 403")
+        assert server.wait(SECONDS) == 0
+
+
 def test_they_end_with_their_supervisor(tmp_path: Path) -> None:
     """Although it is killed, and can tell them nothing: the port is free afterwards."""
     trial = Trial(tmp_path)
@@ -139,6 +167,7 @@ def test_they_end_with_their_supervisor(tmp_path: Path) -> None:
     [
         ("IRYO_DATABASE", "postgresql://nobody@127.0.0.1:1/none", "cannot be reached"),
         ("IRYO_HOST", "192.0.2.1", "no TLS"),
+        ("IRYO_OBJECTS", "memory://", "expected a store that all processes see"),
     ],
 )
 def test_what_cannot_begin_says_why_in_one_line(

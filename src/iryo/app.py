@@ -156,13 +156,15 @@ def open_app(settings: Settings, *, serving: bool = False, board: Board | None =
     gc.set_threshold(_COLLECT_AFTER)
     require_installation(settings)
     with ExitStack() as stack:
-        database = Database(settings.database, settings.database_connections)
-        stack.callback(database.close)
-        database.migrate()
-        s3 = s3_access(settings)
         board = board or own_board()
         spans = _spans(settings, board, stack)
         observers = Observers.over(board.own, spans)
+        database = Database(
+            settings.database, settings.database_connections, observer=observers.transactions
+        )
+        stack.callback(database.close)
+        database.migrate()
+        s3 = s3_access(settings)
         objects = WatchedObjects(open_objects(settings.objects, s3), board.own, spans)
         stack.callback(objects.close)
         compute = open_compute(settings.compute, memory=settings.worker_memory)

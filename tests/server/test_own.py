@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from iryo import __version__
 from iryo.access import Role, create_key_file
 from iryo.app import KEY_FILE, App, open_app
 from iryo.server import application
-from iryo.server.ready import RESTORING, Readiness
+from iryo.server.ready import Readiness
 from iryo.settings import load
 from iryo.watch import METRICS
 from iryo.wire.http import Request
@@ -212,6 +213,20 @@ def test_old_tables_are_told_of(app: App) -> None:
     assert parts(app) == (503, {"migrations": "not current"})
 
 
+def test_what_hangs_is_not_waited_for_one_after_the_other(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All parts hang; the answer comes when the patience for one of them is over."""
+    go = threading.Event()
+    for part in ("_database", "_migrations", "_objects", "_disk", "_restore"):
+        monkeypatch.setattr(Readiness, part, lambda _: "ok" if go.wait(60) else "late")
+    monkeypatch.setattr("iryo.server.ready._PATIENCE", 0.05)
+    status, away = parts(app, Readiness(app))
+    assert (status, set(away.values())) == (503, {"away"})
+    assert len(away) == 5
+    go.set()
+
+
 def test_an_object_store_that_is_away_is_told_of(app: App) -> None:
     class Away:
         url = "s3://away"
@@ -228,5 +243,6 @@ def test_a_full_disk_is_told_of(app: App, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_a_restore_that_has_not_ended_is_told_of(app: App) -> None:
-    (app.settings.home / RESTORING).touch()
-    assert parts(app) == (503, {"restore": "not ended"})
+    with app.database.write() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = 'restore one'"))
+    assert parts(app) == (503, {"migrations": "not current", "restore": "not ended"})

@@ -8,17 +8,14 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 
 from iryo.app import App
 from iryo.errors import NotFound
-from iryo.store.migrations import newest_revision
+from iryo.store.migrations import newest_revision, restoring
 from iryo.watch import Probe
 
-__all__ = ["RESTORING", "Readiness"]
-
-RESTORING: Final = "restoring"
-"""A file of this name in the home folder says that a restore has begun and not ended."""
+__all__ = ["Readiness"]
 
 _FRESH: Final = 2.0
 _PATIENCE: Final = 2.0  # seconds; orchestrators wait one to five for an answer
@@ -26,6 +23,7 @@ _LEAST_BYTES: Final = 64 << 20
 _ASKED_LATELY: Final = 60.0
 
 _OK: Final = "ok"
+_AWAY: Final = "away"
 
 
 class Readiness:
@@ -57,7 +55,8 @@ class Readiness:
         """Each part and how it is: ok, or in a word what is wrong."""
         self._asked = self._clock()
         self._told = self.stopping
-        told = {name: probe.ask() or "away" for name, probe in self._probes.items()}
+        asked = {name: probe.begin() for name, probe in self._probes.items()}
+        told = {name: answer() or _AWAY for name, answer in asked.items()}
         return {**told, "process": "stopping" if self.stopping else _OK}
 
     def watched(self) -> bool:
@@ -71,7 +70,7 @@ class Readiness:
 
     def _migrations(self) -> str:
         with self._app.database.read() as connection:
-            found = _revision(connection)
+            found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
         return _OK if found == newest_revision() else "not current"
 
     def _objects(self) -> str:
@@ -89,8 +88,5 @@ class Readiness:
         return _OK if free >= _LEAST_BYTES else "full"
 
     def _restore(self) -> str:
-        return "not ended" if (self._app.settings.home / RESTORING).exists() else _OK
-
-
-def _revision(connection: Connection) -> str | None:
-    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+        with self._app.database.read() as connection:
+            return _OK if restoring(connection) is None else "not ended"

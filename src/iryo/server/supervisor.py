@@ -18,7 +18,7 @@ from queue import Empty, SimpleQueue
 from typing import BinaryIO, Final, cast
 
 from iryo.app import require_installation
-from iryo.errors import Unavailable
+from iryo.errors import InvalidInput, Unavailable
 from iryo.server.child import JOBS, READY, REFUSED, WEB, Part, send
 from iryo.server.listening import listen, url_of
 from iryo.settings import Settings
@@ -69,6 +69,12 @@ def supervise(settings: Settings, *, ready: Callable[[str], None] | None = None)
         InvalidInput, Unavailable: the server cannot listen, or a process refuses to begin.
     """
     require_installation(settings)
+    if settings.objects.startswith("memory:"):
+        raise InvalidInput(
+            f"found objects {settings.objects} with {settings.server_workers} server_workers, "
+            "expected a store that all processes see",
+            where="objects",
+        )
     folder = make_folder(settings.home)
     board = Board(Sheet("supervisor", "supervisor", folder), folder)
     try:
@@ -81,16 +87,23 @@ def supervise(settings: Settings, *, ready: Callable[[str], None] | None = None)
             ]
             if settings.job_threads:
                 parts.append(Part(settings, JOBS, JOBS, -1, folder))
-            _Supervisor(parts, board, lambda: ready(url) if ready else None).run()
+            _Supervisor(parts, board, lambda: ready(url) if ready else None, listener.close).run()
     finally:
         board.remove()
 
 
 class _Supervisor:
-    def __init__(self, parts: list[Part], board: Board, ready: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        parts: list[Part],
+        board: Board,
+        ready: Callable[[], None],
+        stop_listening: Callable[[], None],
+    ) -> None:
         self._places = [_Place(part) for part in parts]
         self._board = board
         self._ready = ready
+        self._stop_listening = stop_listening
         self._told = False
         self._over = False
         self._words: SimpleQueue[_Word | None] = SimpleQueue()
@@ -209,6 +222,8 @@ class _Supervisor:
 
     def _end(self) -> None:
         """Let all end gently, and those that do not, at once."""
+        # Who comes when the last of them has closed the socket is refused, not left waiting.
+        self._stop_listening()
         living = [place.process for place in self._places if place.process is not None]
         for process in living:
             process.terminate()

@@ -6,14 +6,25 @@ Every room declares its tables on `metadata` and gets connections from `Database
 
 import os
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import orjson
-from sqlalchemy import URL, BigInteger, Connection, Dialect, MetaData, String, Text, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy import (
+    URL,
+    BigInteger,
+    Connection,
+    Dialect,
+    Engine,
+    MetaData,
+    String,
+    Text,
+    make_url,
+)
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.types import TypeDecorator
 
@@ -21,7 +32,7 @@ from iryo.errors import InvalidInput, Unavailable
 from iryo.store.postgres import PostgresEngines
 from iryo.store.sqlite import SqliteEngines
 
-__all__ = ["Database", "Json", "Ordered", "Timestamp", "metadata"]
+__all__ = ["Database", "DatabaseObserver", "Json", "Ordered", "Timestamp", "metadata"]
 
 metadata = MetaData(
     naming_convention={
@@ -103,6 +114,35 @@ class Ordered(TypeDecorator[str]):
         return dialect.type_descriptor(String(self.length, collation))
 
 
+class DatabaseObserver(Protocol):
+    """Watches transactions; `access` is read or write. No method may raise."""
+
+    def began(self, access: str, waited: float) -> None:
+        """A transaction has begun, so many seconds after it was asked for."""
+        ...
+
+    def ended(self, access: str) -> None:
+        """It is over, and its connection back in the pool."""
+        ...
+
+    def failed(self, kind: str) -> None:
+        """One failed because of the database: unavailable, damaged or failed."""
+        ...
+
+
+class Unobserved:
+    """Nobody watches."""
+
+    def began(self, access: str, waited: float) -> None:
+        """Nothing."""
+
+    def ended(self, access: str) -> None:
+        """Nothing."""
+
+    def failed(self, kind: str) -> None:
+        """Nothing."""
+
+
 class Database:
     """The database at a URL; safe to use from many threads, opened anew in each process.
 
@@ -112,16 +152,25 @@ class Database:
             libpq (``sslmode=verify-full``).
         connections: how many connections to PostgreSQL this process makes at most.
         patience: seconds that who reads or writes waits for its turn.
+        observer: watches transactions; None: nobody does.
 
     Raises:
         InvalidInput: not such a URL.
         Unavailable: PostgreSQL's driver is not installed.
     """
 
-    def __init__(self, url: str, connections: int = 20, *, patience: float = _WAIT) -> None:
+    def __init__(
+        self,
+        url: str,
+        connections: int = 20,
+        *,
+        patience: float = _WAIT,
+        observer: DatabaseObserver | None = None,
+    ) -> None:
         parsed = _parse(url)
         self.url = _without_secrets(parsed)
         self._patience = patience
+        self._observer: DatabaseObserver = observer or Unobserved()
         self._process = os.getpid()
         self._writing: set[int] = set()  # the threads that are in `write`
         self._engines = (
@@ -141,11 +190,7 @@ class Database:
             Damaged: its files are not a database any more.
         """
         self._check_process()
-        with (
-            self._failures(writing=False),
-            self._engines.readers.connect() as connection,
-            connection.begin(),
-        ):
+        with self._transaction(self._engines.readers, "read") as connection:
             yield connection
 
     @contextmanager
@@ -170,13 +215,12 @@ class Database:
         thread = threading.get_ident()
         if thread in self._writing:
             raise RuntimeError("write() within write(): pass the connection on instead")
-        with self._failures(writing=True), self._engines.writers.connect() as connection:
-            self._writing.add(thread)
-            try:
-                with connection.begin():
-                    yield connection
-            finally:
-                self._writing.discard(thread)
+        self._writing.add(thread)
+        try:
+            with self._transaction(self._engines.writers, "write") as connection:
+                yield connection
+        finally:
+            self._writing.discard(thread)
 
     def migrate(self) -> None:
         """Bring the tables to the newest revision; safe when many processes do so at once.
@@ -221,17 +265,37 @@ class Database:
             )
 
     @contextmanager
+    def _transaction(self, engine: Engine, access: str) -> Iterator[Connection]:
+        asked, begun = time.perf_counter(), False
+        try:
+            with (
+                self._failures(writing=access == "write"),
+                engine.connect() as connection,
+                connection.begin(),
+            ):
+                begun = True
+                self._observer.began(access, time.perf_counter() - asked)
+                yield connection
+        finally:
+            if begun:
+                self._observer.ended(access)
+
+    @contextmanager
     def _failures(self, *, writing: bool) -> Iterator[None]:
         try:
             yield
         except PoolTimeout as error:
+            self._observer.failed("unavailable")
             raise Unavailable(
                 f"database {self.url}: no connection was free for {self._patience:.0f} seconds"
             ) from error
         except DBAPIError as error:
             failure = self._engines.failure(error, writing=writing)
             if failure is None:
+                if not isinstance(error, IntegrityError):  # by which unique indexes decide
+                    self._observer.failed("failed")
                 raise
+            self._observer.failed(type(failure).__name__.lower())
             raise type(failure)(f"database {self.url}: {failure.message}") from error
 
 

@@ -40,17 +40,27 @@ class Probe(Generic[T]):
 
     def ask(self) -> T | None:
         """The answer, at most `fresh` seconds old; None if none came in time or it failed."""
+        return self.begin()()
+
+    def begin(self) -> Callable[[], T | None]:
+        """Ask without waiting yet; what is returned waits. So several can be asked at once."""
+        deadline = time.monotonic() + self._patience
         with self._lock:
             if self._clock() < self._until:
-                return self._answer
+                answer = self._answer
+                return lambda: answer
             done = self._under_way
             if done is None:
                 done = self._under_way = threading.Event()
                 threading.Thread(target=self._run, args=(done,), name="probe", daemon=True).start()
-        if not done.wait(self._patience):
-            return None
-        with self._lock:
-            return self._answer
+
+        def wait() -> T | None:
+            if not done.wait(max(0.0, deadline - time.monotonic())):
+                return None
+            with self._lock:
+                return self._answer
+
+        return wait
 
     def _run(self, done: threading.Event) -> None:
         try:
