@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import imagecodecs
 import numpy as np
 import pytest
 from hypothesis import given
@@ -20,7 +21,7 @@ from iryo.dicom import (
     syntaxes,
 )
 from iryo.dicom import codecs_encode as encode
-from iryo.errors import InvalidDicom, InvalidInput
+from iryo.errors import InvalidDicom, InvalidInput, Unavailable
 from tests.dicom.known_files import Way, known, real_files
 from tests.dicom.pixel_oracle import oracle_frames, same
 
@@ -188,3 +189,18 @@ def test_wide_samples_go_through_rle(width: int, samples: int, seed: int) -> Non
         bits_stored=8 * width,
     )
     assert same(codecs_rle.decode(codecs_rle.encode(array, description), description), array)
+
+
+def test_an_encoder_that_loses_values_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As imagecodecs 2026.10 is, which gives 128 back for a single pixel of 0."""
+    whole = imagecodecs.htj2k_encode
+
+    def loses(array: NDArray[Any], **how: Any) -> bytes:
+        return bytes(whole(array & ~1 if array.dtype == np.int16 else array, **how))
+
+    encode._prove.cache_clear()
+    monkeypatch.setattr(imagecodecs, "htj2k_encode", loses)
+    with pytest.raises(Unavailable, match="does not give back samples of 12 bits"):
+        encode.htj2k(np.zeros((4, 6), np.uint16), described(), 16)
+    monkeypatch.undo()
+    assert encode.htj2k(np.zeros((4, 6), np.uint16), described(), 16)

@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Callable
+from functools import cache
 from typing import Final
 
 import imagecodecs
@@ -24,6 +25,7 @@ from iryo.dicom.syntaxes import (
     Codec,
     syntax,
 )
+from iryo.errors import Unavailable
 
 _BASE: Final = 64  # the largest side of the smallest resolution, PS3.5 10.18
 _LEVELS: Final = 5
@@ -79,24 +81,57 @@ def htj2k(array: Samples, description: PixelDescription, bits: int) -> bytes:
         array: ``(rows, columns[, samples])`` of 8- or 16-bit integers, C order.
         description: of what is coded: samples go through RCT where it says YBR_RCT.
         bits: of the codestream, see `precision`.
+
+    Raises:
+        Unavailable: the encoder that is installed does not give back what it encodes.
     """
-    allocated = description.bits_allocated
-    if bits < allocated and not description.signed:
+    _prove()
+    rgb = _is_transformed(description)
+    return _htj2k(array, bits, signed=description.signed, rgb=rgb, resolutions=levels(description))
+
+
+def _htj2k(array: Samples, bits: int, *, signed: bool, rgb: bool, resolutions: int) -> bytes:
+    allocated = array.dtype.itemsize * 8
+    if bits < allocated and not signed:
         # The coder takes its precision from the type. Signed samples are coded without a level
         # shift, so those shifted here by half of the true range give the very codestream of an
         # unsigned image of that precision, once SIZ says so.
         array = np.subtract(array.view(np.int16), np.int16(1 << (bits - 1)))
     coded = imagecodecs.htj2k_encode(
         array,
-        rgb=_is_transformed(description),
-        resolutions=levels(description),
+        rgb=rgb,
+        resolutions=resolutions,
         reversible=True,
         tlm=True,
         tilepart=imagecodecs.HTJ2K.TILEPART.RESOLUTIONS,
     )
     if bits == allocated:
         return bytes(coded)
-    return _with_precision(coded, bits, signed=description.signed)
+    return _with_precision(coded, bits, signed=signed)
+
+
+@cache
+def _prove() -> None:
+    """Once in each process: what this encoder codes comes back. It is another library's, after all.
+
+    imagecodecs 2026.10 gives 128 back for a black image of one pixel, and counts resolutions in
+    another way than 2026.3.
+    """
+    ramp = np.arange(32 * 32).reshape(32, 32)
+    for bits, signed, dtype in (
+        (8, False, np.uint8), (12, False, np.uint16), (12, True, np.int16), (16, False, np.uint16),
+        (16, True, np.int16),
+    ):  # fmt: skip
+        low = -(1 << (bits - 1)) if signed else 0
+        whole = (ramp * ((1 << bits) - 1) // ramp.max() + low).astype(dtype)
+        for array in (whole, np.zeros((1, 1), dtype)):
+            coded = _htj2k(array, bits, signed=signed, rgb=False, resolutions=_LEVELS)
+            back = imagecodecs.htj2k_decode(coded)
+            if back.dtype != array.dtype or not np.array_equal(back, array):
+                raise Unavailable(
+                    f"found imagecodecs {imagecodecs.__version__}, which does not give back samples"
+                    f" of {bits} bits that it has encoded; expected 2026.3, as pyproject.toml says"
+                )
 
 
 def _with_precision(coded: bytes | bytearray, bits: int, *, signed: bool) -> bytes:

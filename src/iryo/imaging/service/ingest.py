@@ -106,6 +106,8 @@ class _Pack:
         for parsed in self.parsed:
             try:
                 yield from self._instance(parsed)
+            except Unavailable:
+                raise  # no fault of the file: an encoder that cannot be trusted
             except IryoError as error:
                 self.results.append(_failed(parsed.file, error))
             except Exception as error:  # noqa: BLE001 - one file must not take the batch with it
