@@ -142,8 +142,7 @@ class _Pack:
                     residues.append([index, *self._put(frame.residue)])
                     yield frame.residue
         elif instance.pixels is not None or _is_image(instance.text(0x00080016) or ""):
-            # A file that was cut between two elements is still a data set, and so is one whose
-            # pixel data has no bytes: say so.
+            # One that was cut between elements, or whose pixel data has no bytes, is a data set.
             faults.append(dicom.Fault(_MISMATCH, "(7FE0,0010)", "an image without pixel data"))
         header = dicom.pack_header(instance)
         header_place = self._put(header)
