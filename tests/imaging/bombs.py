@@ -141,6 +141,25 @@ def deflated_header() -> bytes:
     return file(*parts, packer.flush(), syntax=DEFLATED)
 
 
+def deflated_frames() -> bytes:
+    """400 frames of 32-bit samples, each 64 MB of zeros: 26 GB to store."""
+    frame = deflated(bytes(4096 * 4096 * 4))
+    value = fragments([frame] * 400)
+    return whole(
+        *pixels(value, rows=4096, columns=4096, bits=32, frames="400", undefined=True),
+        syntax=syntaxes.DEFLATED_FRAME,
+    )
+
+
+def deflated_texts(folder: Path) -> None:
+    """Files of 150 kB, each with 150 MB of metadata: what they add up to is more than a server."""
+    for number in range(9):
+        ids = b"".join(_IDS).replace(b"1.2.3.4.5.1", b"1.2.3.4.5.%d" % number)
+        text = explicit(0x00204000, "UT", b"", 150 << 20) + b"a" * (150 << 20)
+        data = deflated(ids + b"".join(_MORE_IDS) + text)
+        (folder / f"{number}.dcm").write_bytes(file(data, syntax=DEFLATED))
+
+
 def rle() -> bytes:
     """A frame of 4 GB declared, in some segments that expand 64 times."""
     segment = b"\x81\0" * 4000
@@ -560,6 +579,8 @@ BOMBS: Final[dict[str, Bomb]] = {
     "deflate": Bomb(one(deflate), _LARGE, 1200),
     "deflated-empty-items": Bomb(one(deflated_empty_items), _LARGE, 3000),
     "deflated-header": Bomb(one(deflated_header), _LARGE, 1500),
+    "deflated-texts": Bomb(deflated_texts, _is("imported", "TooLarge"), 6000),
+    "deflated-frames": Bomb(one(deflated_frames), _LARGE),
     "rle": Bomb(one(rle), _LARGE),
     "rle-within": Bomb(one(rle_within), _is("imported")),
     "jpeg-2000": Bomb(one(lambda: jpeg_2000(_J2K, 60000)), _LARGE),

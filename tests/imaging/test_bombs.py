@@ -20,6 +20,7 @@ HEAVY: Final = frozenset(
         "deflate",
         "deflated-empty-items",
         "deflated-header",
+        "deflated-texts",
         "empty-items",
         "empty-items-undefined",
         "escapes",

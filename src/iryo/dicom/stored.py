@@ -28,11 +28,14 @@ from iryo.dicom.syntaxes import (
     Codec,
     syntax,
 )
-from iryo.errors import InvalidDicom
+from iryo.errors import InvalidDicom, TooLarge
 
 _SPOOL: Final = 64 << 20
 _END_OF_IMAGE: Final = b"\xff\xd9"  # EOI of JPEG, EOC of JPEG 2000
 _MOST_PADDING: Final = 64
+# Native frames may always take so many bytes of the store, or so many times those of the file.
+_ALWAYS_STORED: Final = 4 << 30
+_MOST_GROWTH: Final = 20
 _STORED_AS: Final = {
     "HTJ2K": HTJ2K_LOSSLESS_RPCL,
     "JPEG_2000_LOSSLESS": JPEG_2000_LOSSLESS,
@@ -100,6 +103,7 @@ def store_frames(
     Raises:
         InvalidDicom: with reason ``FrameExtraction`` where frames cannot be told apart, or
             ``SizeMismatch`` where a codestream has not the size that the header says.
+        TooLarge: frames that decode to many times the size of the file, and are stored so.
     """
     frames = _Storing(instance, description, lossless)
     notes = frames.notes()
@@ -124,9 +128,27 @@ class _Storing:
             self.target = target = stored_syntax(
                 replace(description, transfer_syntax=JPEG_LOSSLESS), lossless
             )
+        self._bound()
         self.coded = replace(
             description, photometric=codecs_encode.coded_photometric(description, target)
         )
+
+    def _bound(self) -> None:
+        """Refuse frames that are small in the file and would fill the disk where they are stored.
+
+        Those that are compressed again stay small; the native ones are stored as they decode.
+        """
+        described = self.description
+        if self.target != EXPLICIT_LITTLE or not syntax(described.transfer_syntax).encapsulated:
+            return
+        size = described.native_frame_bytes * described.frames
+        most = max(_ALWAYS_STORED, _MOST_GROWTH * len(self.instance.data))
+        if size > most:
+            raise TooLarge(
+                f"found frames of {size} bytes in a file of {len(self.instance.data)}, expected at "
+                f"most {most}",
+                where="(7FE0,0010)",
+            )
 
     def _is_no_baseline(self) -> bool:
         """Whether the first frame is a JPEG that viewers of Baseline do not decode."""

@@ -19,6 +19,7 @@ from iryo.imaging import documents
 from iryo.imaging.documents import InstanceDocument
 from iryo.imaging.model import ImageSet, SetState, WorkflowStatus
 from iryo.imaging.service.care.heal import heal, in_quarantine
+from iryo.imaging.service.fitting import fitting
 from iryo.imaging.service.locks import hold_primary, settled
 from iryo.imaging.service.room import Room
 from iryo.imaging.service.rows import insert_instances
@@ -87,7 +88,8 @@ def publish(room: Room, context: JobContext, series: tuple[str, str]) -> None:
         if item.outcome == "staged" and item.sop_instance_uid not in healed:
             groups.setdefault(item.identity, []).append(item)
     for identity, group in groups.items():
-        _publish_group(room, context, series, identity, group)
+        if kept := fitting(room, context, group):
+            _publish_group(room, context, series, identity, kept)
 
 
 def _load_staged(room: Room, job_id: str, series: tuple[str, str]) -> list[_Staged]:
