@@ -22,6 +22,7 @@ from iryo.errors import InvalidDicom, IryoError, NotFound, Unavailable
 from iryo.imaging.documents import encode_part, identity_hash
 from iryo.imaging.model import INSTANCE_KEY_LENGTH, SetState, frame_id
 from iryo.imaging.service.failures import out_of_memory
+from iryo.imaging.service.identifiers import Identifiers, class_of, identifiers
 from iryo.imaging.service.load import Loaded, load
 from iryo.imaging.service.scan import SourceFile
 from iryo.imaging.store import image_set_members, image_sets, instances, pack_key
@@ -32,12 +33,7 @@ from iryo.store.sql import Database
 
 __all__ = ["Batch", "FileResult", "ingest"]
 
-_DIRECTORY: Final = "1.2.840.10008.1.3.10"  # Media Storage Directory Storage
 _PLACE: Final = struct.Struct("<QQ")
-# UIDs that break PS3.5 9.1 are met in practice: taken, with warning 0xB201, up to the limit of AWS.
-_LONGEST_UID: Final = 256
-_UID_CHARACTERS: Final = frozenset("0123456789.")
-_INVALID_UID: Final = 0xB201
 _MISMATCH: Final = 0xB007  # the data set does not match its SOP class
 
 
@@ -76,17 +72,14 @@ class FileResult:
 class _Parsed:
     file: SourceFile
     instance: dicom.Instance
-    sop_instance_uid: str
-    study_uid: str
-    series_uid: str
+    ids: Identifiers
     digest: bytes
-    faults: list[dicom.Fault]
     settled: Callable[[], None]
 
     @property
     def name(self) -> tuple[str, str, str, bytes]:
         """What makes it this very instance: its UIDs and its content."""
-        return self.study_uid, self.series_uid, self.sop_instance_uid, self.digest
+        return self.ids.study, self.ids.series, self.ids.sop, self.digest
 
 
 @dataclass(slots=True)
@@ -125,7 +118,7 @@ class _Pack:
         table = bytearray()
         frames: list[dict[str, Any]] = []
         residues: list[list[int]] = []
-        faults = list(parsed.faults)
+        faults = list(parsed.ids.faults)
         stored_syntax: str | None = None
         begin = self.offset
         self.sum = xxh3_128()
@@ -148,6 +141,7 @@ class _Pack:
         header_place = self._put(header)
         yield header
         normalised = dicom.normalise(instance)
+        parsed.ids.check(normalised)
         document, warnings = _document(normalised, instance, frames, stored_syntax, faults)
         packed, document_size = encode_part(document)
         document_place = self._put(packed)
@@ -158,14 +152,14 @@ class _Pack:
             FileResult(
                 file=parsed.file,
                 outcome="staged",
-                study_uid=parsed.study_uid,
-                series_uid=parsed.series_uid,
-                sop_instance_uid=parsed.sop_instance_uid,
+                study_uid=parsed.ids.study,
+                series_uid=parsed.ids.series,
+                sop_instance_uid=parsed.ids.sop,
                 identity=identity_hash(attributes),
                 record={
                     "key": key,
                     # Cut to what their columns take: hostile files have longer ones.
-                    "sop_class_uid": (instance.text(0x00080016) or "")[:_LONGEST_UID],
+                    "sop_class_uid": class_of(instance),
                     "source_syntax": instance.transfer_syntax[:64],
                     "stored_syntax": stored_syntax,
                     "digest": parsed.digest.hex(),
@@ -218,7 +212,7 @@ def ingest(batch: Batch) -> list[FileResult]:
     for item in parsed:
         image_set_id = stored.get(item.name)
         if image_set_id is None:
-            series.setdefault((item.study_uid, item.series_uid), []).append(item)
+            series.setdefault((item.ids.study, item.ids.series), []).append(item)
         else:
             results.append(_unchanged(item, image_set_id))
     for group in series.values():
@@ -232,30 +226,8 @@ def ingest(batch: Batch) -> list[FileResult]:
 
 def _parse(file: SourceFile, loaded: Loaded) -> _Parsed:
     instance = dicom.read(loaded.data)
-    faults: list[dicom.Fault] = []
-    sop = instance.text(0x00080018) or instance.text(0x00020003)
-    study = instance.text(0x0020000D)
-    series = instance.text(0x0020000E)
-    if instance.text(0x00020002) == _DIRECTORY or 0x00041220 in instance.elements:
-        raise InvalidDicom("a DICOMDIR found, an instance expected", reason="Directory")
-    for uid, name in (
-        (sop, "SOPInstanceUID"),
-        (study, "StudyInstanceUID"),
-        (series, "SeriesInstanceUID"),
-    ):
-        if not uid:
-            raise InvalidDicom(f"no {name} found", where=name, reason="MissingIdentifier")
-        if len(uid) > _LONGEST_UID or not uid.isascii() or not uid.isprintable() or " " in uid:
-            raise InvalidDicom(
-                f"{name} has {len(uid)} characters or some that no UID has (PS3.5 9.1)",
-                where=name,
-                reason="InvalidUid",
-            )
-        if len(uid) > 64 or not set(uid) <= _UID_CHARACTERS:
-            faults.append(dicom.Fault(_INVALID_UID, name, "not a UID as PS3.5 9.1 has it; kept"))
-    digest = dicom.content_digest(instance)
     return _Parsed(
-        file, instance, str(sop), str(study), str(series), digest, faults, loaded.settled
+        file, instance, identifiers(instance), dicom.content_digest(instance), loaded.settled
     )
 
 
@@ -296,7 +268,7 @@ def _stored_already(
         .join(image_sets, image_sets.c.id == image_set_members.c.image_set_id)
         .where(
             instances.c.datastore_id == datastore_id,
-            instances.c.sop_instance_uid.in_([item.sop_instance_uid for item in parsed]),
+            instances.c.sop_instance_uid.in_([item.ids.sop for item in parsed]),
             # What is in quarantine is stored anew: that heals it.
             instances.c.damaged_at.is_(None),
             image_set_members.c.last_version.is_(None),
@@ -365,9 +337,9 @@ def _unchanged(item: _Parsed, image_set_id: str) -> FileResult:
         file=item.file,
         outcome="unchanged",
         record={"digest": item.digest.hex()},
-        study_uid=item.study_uid,
-        series_uid=item.series_uid,
-        sop_instance_uid=item.sop_instance_uid,
+        study_uid=item.ids.study,
+        series_uid=item.ids.series,
+        sop_instance_uid=item.ids.sop,
         image_set_id=image_set_id,
     )
 
