@@ -24,6 +24,7 @@ from iryo.dicom import codecs_encode as encode
 from iryo.errors import InvalidDicom, InvalidInput, Unavailable
 from tests.dicom.known_files import Way, known, real_files
 from tests.dicom.pixel_oracle import oracle_frames, same
+from tests.dicom.realfiles import wheel_file
 
 FILES = list(real_files())
 
@@ -204,3 +205,18 @@ def test_an_encoder_that_loses_values_is_found_out(monkeypatch: pytest.MonkeyPat
         encode.htj2k(np.zeros((4, 6), np.uint16), described(), 16)
     monkeypatch.undo()
     assert encode.htj2k(np.zeros((4, 6), np.uint16), described(), 16)
+
+
+def test_nothing_behind_a_damaged_jpeg_gets_into_its_samples() -> None:
+    """The decoder that old JPEG Lossless needs reads on where the scan ends."""
+    instance = read(wheel_file("SC_rgb_jpeg_gdcm.dcm").read_bytes())
+    description = describe_pixels(instance)
+    assert description is not None
+    frame = bytearray(source_frames(instance, description)[0])
+    scan = frame.index(b"\xff\xda")
+    frame[scan + 5] = frame[scan + 14] = 0xFF  # a component that is none, and the first code
+    seen = {
+        decode(memoryview(bytes(frame) + junk * 9000)[: len(frame)], description).tobytes()
+        for junk in (b"\xaa", b"\x55", b"\xff", b"\0")
+    }
+    assert len(seen) == 1

@@ -18,6 +18,7 @@ from iryo.dicom import (
     syntaxes,
 )
 from iryo.errors import InvalidInput, NotAcceptable
+from tests.dicom.handmade import explicit
 from tests.dicom.known_files import Way, known, real_files
 from tests.dicom.pixel_again import (
     again,
@@ -30,6 +31,7 @@ from tests.dicom.pixel_again import (
 )
 from tests.dicom.pixel_build import BIG, EXPLICIT
 from tests.dicom.pixel_oracle import pydicom_frames
+from tests.dicom.realfiles import wheel_file
 from tests.dicom.test_stored import check_rpcl
 
 FILES = list(real_files())
@@ -201,3 +203,17 @@ def _accepted(folder: Path) -> set[str]:
     yes = {line.removeprefix("yes: ") for line in tested if line.startswith("yes: ")}
     damaged = {line.split("reading file: ")[1] for line in errors if "reading file: " in line}
     return {path.name for path in paths if str(path) in yes - damaged}
+
+
+@pytest.mark.parametrize("target", [None, RPCL])
+def test_of_two_pixel_elements_the_one_that_is_read_is_written(target: str | None) -> None:
+    """PS3.3 C.7.6.24 lets an instance have one; both come back, each under its own tag."""
+    data = wheel_file("CT_small.dcm").read_bytes()
+    at = data.index(b"\xe0\x7f\x10\0")
+    both = data[:at] + explicit(0x7FE00008, "OF", b"\0\0\x80\x3f") + data[at:]
+    instance, frames = frames_of(both)
+    written = read(put_together(instance, frames, target))
+    assert written.pixels is not None
+    assert written.pixels.tag == 0x7FE00010
+    assert list(values(written, written.elements)) == list(values(instance, instance.elements))
+    assert equal(decoded(put_together(instance, frames, target)), decoded(both))

@@ -197,7 +197,12 @@ def _attributes(instance: dicom.Instance) -> bytes:
 def _written(key: str) -> bool:
     """What the writer makes anew: group 2, offset tables, and what follows from the syntax."""
     tag = keyword_tag(key)
-    return (tag is not None and tag >> 16 == 2) or key in _FOLLOWS or key.startswith("0002")
+    return (
+        (tag is not None and tag >> 16 == 2)
+        or key in _FOLLOWS
+        or (len(key) == 8 and (key.startswith("0002") or key.endswith("0000")))  # group lengths
+        or key == "FFFFFFFF"  # padding, at the end
+    )
 
 
 _FOLLOWS: Final = frozenset(
@@ -208,7 +213,6 @@ _FOLLOWS: Final = frozenset(
         "ExtendedOffsetTableLengths",
         "EncapsulatedPixelDataValueTotalLength",
         "NumberOfFrames",
-        "7FE00000",  # a group length
     }
 )
 

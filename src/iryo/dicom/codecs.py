@@ -20,6 +20,7 @@ SIZE_MISMATCH = "SizeMismatch"
 
 # imagecodecs raises a class per codec, all of them RuntimeError or ValueError; numpy adds its own.
 _CODEC_FAULTS = (RuntimeError, ValueError, TypeError, OverflowError, IndexError)
+_BEYOND = 4096
 _PADDING = 64  # bytes at the end of a frame within which its last marker must be
 JPEG_LOSSLESS_PROCESSES = (0xC3, 0xCB)
 
@@ -184,7 +185,9 @@ def _jpeg_lossless(frame: Frame, *, rgb: bool) -> Samples:
         return imagecodecs.jpeg8_decode(_bytes(frame), colorspace=space, outcolorspace=space)
     except _CODEC_FAULTS:
         # libjpeg-turbo is strict about restart intervals and tables that old writers got wrong.
-        return imagecodecs.jpegsof3_decode(_bytes(frame))
+        # It looks some bytes beyond the end of a damaged scan: they must be ours, and always the
+        # same, not whatever of another patient lies there.
+        return imagecodecs.jpegsof3_decode(bytes(frame) + bytes(_BEYOND))
 
 
 def _jpeg_ls(frame: Frame, description: PixelDescription) -> tuple[Samples, bool]:

@@ -12,10 +12,9 @@ from dataclasses import replace
 from typing import Final
 
 from iryo.dicom import stored_residue, write_changes
-from iryo.dicom.dictionary import PIXEL_TAGS
 from iryo.dicom.header import Header, unpack_header
 from iryo.dicom.pixels import Frame, PixelDescription
-from iryo.dicom.pixels_describe import describe_stored
+from iryo.dicom.pixels_describe import DOUBLE_PIXELS, FLOAT_PIXELS, PIXELS, describe_stored
 from iryo.dicom.syntaxes import EXPLICIT_LITTLE, syntax
 from iryo.dicom.write_changes import Changes, Edits, NeedsUnicodeError
 from iryo.dicom.write_elements import CHARSET, UNDEFINED, UTF_8, Copier, Form, regroup
@@ -25,6 +24,7 @@ from iryo.dicom.write_pixels import Pixels, PixelWriter, choose_target
 _PHOTOMETRIC: Final = 0x00280004
 _PLANAR: Final = 0x00280006
 _PIXEL_GROUP: Final = 0x7FE0
+_PIXELS: Final = (PIXELS, DOUBLE_PIXELS, FLOAT_PIXELS)
 _OFFSET_TABLES: Final = (0x7FE00001, 0x7FE00002)
 _META: Final = Form(explicit=True, little=True)
 _CLASS_UID: Final = "1.2.826.0.1.3680043.9.7156.1.1"
@@ -100,7 +100,8 @@ class _File:
             described, self.header.transfer_syntax, self.stored, self.wanted
         )
         writer = PixelWriter(described, self.stored, self.target, rest)
-        tag = next(row[0].tag for row in self.instance.elements.rows if row[0].tag in PIXEL_TAGS)
+        # As `describe_stored` chooses, should a file have more than one of them.
+        tag = next(tag for tag in _PIXELS if tag in self.instance.elements)
         return writer.write(tag, described.vr, frames)
 
     # ------------------------------------------------------------------ elements
@@ -126,11 +127,10 @@ class _File:
         changed = dict(edits.elements)
         if pixels is not None:
             changed.update(self._about_pixels(pixels, form))
-        skipped = PIXEL_TAGS if pixels is not None else frozenset()
         parts = [
             (tag, part)
             for tag, part in copier.elements(self.instance.elements)
-            if tag not in skipped
+            if pixels is None or tag != pixels.tag
         ]
         merged = _merge(parts, changed)
         touched = {tag >> 16 for tag in changed} | {_PIXEL_GROUP}

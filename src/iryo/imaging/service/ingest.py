@@ -134,7 +134,7 @@ class _Pack:
                 if frame.residue:
                     residues.append([index, *self._put(frame.residue)])
                     yield frame.residue
-        elif instance.pixels is not None or _is_image(instance.text(0x00080016) or ""):
+        elif instance.pixels is not None or _is_image(class_of(instance)):
             # One that was cut between elements, or whose pixel data has no bytes, is a data set.
             faults.append(dicom.Fault(_MISMATCH, "(7FE0,0010)", "an image without pixel data"))
         header = dicom.pack_header(instance)
