@@ -20,7 +20,6 @@ SIZE_MISMATCH = "SizeMismatch"
 
 # imagecodecs raises a class per codec, all of them RuntimeError or ValueError; numpy adds its own.
 _CODEC_FAULTS = (RuntimeError, ValueError, TypeError, OverflowError, IndexError)
-_BEYOND = 4096
 _PADDING = 64  # bytes at the end of a frame within which its last marker must be
 JPEG_LOSSLESS_PROCESSES = (0xC3, 0xCB)
 
@@ -180,14 +179,10 @@ def _jpeg(frame: Frame, description: PixelDescription) -> tuple[Samples, bool]:
 
 
 def _jpeg_lossless(frame: Frame, *, rgb: bool) -> Samples:
+    # The only decoder asked. imagecodecs has another (jpegsof3), which takes damaged headers and
+    # tables, and makes samples of whatever lies in memory: perhaps another patient's.
     space = "RGB" if rgb else None
-    try:
-        return imagecodecs.jpeg8_decode(_bytes(frame), colorspace=space, outcolorspace=space)
-    except _CODEC_FAULTS:
-        # libjpeg-turbo is strict about restart intervals and tables that old writers got wrong.
-        # It looks some bytes beyond the end of a damaged scan: they must be ours, and always the
-        # same, not whatever of another patient lies there.
-        return imagecodecs.jpegsof3_decode(bytes(frame) + bytes(_BEYOND))
+    return imagecodecs.jpeg8_decode(_bytes(frame), colorspace=space, outcolorspace=space)
 
 
 def _jpeg_ls(frame: Frame, description: PixelDescription) -> tuple[Samples, bool]:
