@@ -52,18 +52,27 @@ def several(trial: Trial, count: int = 3) -> Iterator["subprocess.Popen[str]"]:
         wait_for_end(child)
 
 
+def metrics(trial: Trial) -> str:
+    """What any of them tells. Who waits for one that is killed is reset, and asks again."""
+    deadline = time.monotonic() + SECONDS
+    while True:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{trial.port}/-/metrics") as answer:
+                return str(answer.read().decode())
+        except OSError:
+            assert time.monotonic() < deadline
+
+
 def processes(trial: Trial) -> dict[str, int]:
     """Role -> how many processes of it any of them tells of."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{trial.port}/-/metrics") as answer:
-        text = answer.read().decode()
+    text = metrics(trial)
     found = re.findall(r'^iryo_processes\{role="(\w+)"\} (\d+)', text, re.MULTILINE)
     return {role: int(count) for role, count in found}
 
 
 def restarts(trial: Trial) -> dict[str, int]:
     """Role -> how often one of it was started anew."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{trial.port}/-/metrics") as answer:
-        text = answer.read().decode()
+    text = metrics(trial)
     line = r'^iryo_process_restarts_total\{role="(\w+)"\} (\d+)'
     return {role: int(count) for role, count in re.findall(line, text, re.MULTILINE)}
 
@@ -110,7 +119,7 @@ def test_one_that_is_killed_is_not_missed(tmp_path: Path) -> None:
                 for child in children:
                     child.kill()
                     wait_for_end(child)
-                    until(lambda: persist(lambda: processes(trial)) == ALL)
+                    until(lambda: processes(trial) == ALL)
             finally:
                 over.set()
             assert all(each.result() > 0 for each in asking)
@@ -160,6 +169,18 @@ def test_they_end_with_their_supervisor(tmp_path: Path) -> None:
         assert processes(trial) == ALL
     left = [path for path in (trial.home / "watch").iterdir() if path.is_dir()]
     assert left == [], "what the killed server counted is removed by the next"
+
+
+def test_nobody_gets_the_port_beside_them(tmp_path: Path) -> None:
+    """Neither another server of several processes, which could share it, nor a single one."""
+    trial = Trial(tmp_path)
+    other = Program(tmp_path / "other")
+    other.says("init")
+    with several(trial, 2):
+        for count in ("1", "2"):
+            ran = other.process("serve", "--port", str(trial.port), "--workers", count)
+            assert ran.returncode == 1
+            assert f"cannot listen on 127.0.0.1:{trial.port}" in ran.stderr
 
 
 @pytest.mark.parametrize(

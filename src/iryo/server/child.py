@@ -10,7 +10,6 @@ ended, it ends too.
 import os
 import pickle
 import signal
-import socket
 import struct
 import sys
 import threading
@@ -46,14 +45,14 @@ class Part:
         settings: of the installation.
         role: WEB or JOBS.
         name: by which metrics call it.
-        listener: the descriptor of the socket that requests come to.
+        address: family, host and port at which requests come.
         folder: where the processes of the server count.
     """
 
     settings: Settings
     role: str
     name: str
-    listener: int
+    address: tuple[int, str, int]
     folder: Path
 
 
@@ -81,8 +80,9 @@ def main() -> int:
                 work(app, ready=_say_ready)
             else:
                 from iryo.server import serve_on
+                from iryo.server.listening import beside
 
-                with socket.socket(fileno=part.listener) as listener:
+                with beside(*part.address) as listener:
                     serve_on(app, listener, ready=_say_ready)
     except IryoError as error:
         _say(error.message.encode() + b"\n")

@@ -1,11 +1,12 @@
 """Where the server listens."""
 
 import socket
+from contextlib import closing
 
 from iryo.errors import InvalidInput, Unavailable
 from iryo.settings import Settings
 
-__all__ = ["check_listening", "listen", "url_of"]
+__all__ = ["beside", "check_listening", "listen", "reserve", "url_of"]
 
 
 def check_listening(settings: Settings) -> None:
@@ -41,6 +42,33 @@ def listen(settings: Settings) -> socket.socket:
         raise Unavailable(
             f"cannot listen on {settings.host}:{settings.port}: {error.strerror}"
         ) from error
+    return listener
+
+
+def reserve(settings: Settings) -> socket.socket:
+    """As `listen`, for several processes: each then listens on a socket of its own, by `beside`.
+
+    What is returned holds the port, and never listens. Who wants the port without this, or wants to
+    reserve it while somebody listens, finds it taken.
+    """
+    with closing(listen(settings)) as probe:
+        family, (host, port, *_) = probe.family, probe.getsockname()
+    return beside(family, host, port)
+
+
+def beside(family: int, host: str, port: int) -> socket.socket:
+    """A socket of one of several processes at one port.
+
+    The kernel deals connections out among those that listen (SO_REUSEPORT, socket(7)).
+    """
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise Unavailable(f"cannot listen on {host}:{port}: {error.strerror}") from error
     return listener
 
 

@@ -1,8 +1,9 @@
 """A server of several processes: some answer requests, one runs jobs, this one sees to them.
 
-All that answer accept from one socket, which is bound here: whoever has time takes the next
-connection, and what a process that dies has not accepted is taken by another. Nothing of a server
-lives in the memory of one process alone.
+Each that answers has a socket of its own at the one port, which is reserved here; the kernel deals
+connections out among them. Sharing one socket instead, idle processes race for connections and one
+may take all of them, which clients then keep for long. Nothing of a server lives in the memory of
+one process alone.
 """
 
 import logging
@@ -20,7 +21,7 @@ from typing import BinaryIO, Final, cast
 from iryo.app import require_installation
 from iryo.errors import InvalidInput, Unavailable
 from iryo.server.child import JOBS, READY, REFUSED, WEB, Part, send
-from iryo.server.listening import listen, url_of
+from iryo.server.listening import reserve, url_of
 from iryo.settings import Settings
 from iryo.watch import Board
 from iryo.watch.board import make_folder
@@ -30,7 +31,6 @@ __all__ = ["supervise"]
 
 _LOG: Final = logging.getLogger(__name__)
 
-_BACKLOG: Final = 2048
 _LONG_ENOUGH: Final = 10.0  # seconds: who has lived so long did not die of how it was started
 _PAUSE: Final = 0.5  # seconds before a process is started again; doubled each time it dies young
 _LONGEST_PAUSE: Final = 30.0
@@ -78,32 +78,25 @@ def supervise(settings: Settings, *, ready: Callable[[str], None] | None = None)
     folder = make_folder(settings.home)
     board = Board(Sheet("supervisor", "supervisor", folder), folder)
     try:
-        with listen(settings) as listener:
-            listener.listen(_BACKLOG)
+        with reserve(settings) as listener:
             url = url_of(settings, listener)
+            address = listener.family, *listener.getsockname()[:2]
             parts = [
-                Part(settings, WEB, f"web-{number}", listener.fileno(), folder)
+                Part(settings, WEB, f"web-{number}", address, folder)
                 for number in range(1, settings.server_workers + 1)
             ]
             if settings.job_threads:
-                parts.append(Part(settings, JOBS, JOBS, -1, folder))
-            _Supervisor(parts, board, lambda: ready(url) if ready else None, listener.close).run()
+                parts.append(Part(settings, JOBS, JOBS, address, folder))
+            _Supervisor(parts, board, lambda: ready(url) if ready else None).run()
     finally:
         board.remove()
 
 
 class _Supervisor:
-    def __init__(
-        self,
-        parts: list[Part],
-        board: Board,
-        ready: Callable[[], None],
-        stop_listening: Callable[[], None],
-    ) -> None:
+    def __init__(self, parts: list[Part], board: Board, ready: Callable[[], None]) -> None:
         self._places = [_Place(part) for part in parts]
         self._board = board
         self._ready = ready
-        self._stop_listening = stop_listening
         self._told = False
         self._over = False
         self._words: SimpleQueue[_Word | None] = SimpleQueue()
@@ -144,7 +137,6 @@ class _Supervisor:
             [sys.executable, "-P", "-m", "iryo.server.child"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            pass_fds=[] if part.listener < 0 else [part.listener],
             # Ctrl-C in a terminal goes to the group in front, and so to us alone.
             process_group=0,
         )
@@ -222,8 +214,6 @@ class _Supervisor:
 
     def _end(self) -> None:
         """Let all end gently, and those that do not, at once."""
-        # Who comes when the last of them has closed the socket is refused, not left waiting.
-        self._stop_listening()
         living = [place.process for place in self._places if place.process is not None]
         for process in living:
             process.terminate()
