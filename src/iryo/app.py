@@ -15,7 +15,7 @@ from iryo.compute import Compute, open_compute
 from iryo.errors import Unavailable
 from iryo.imaging import aws as imaging_aws
 from iryo.imaging.service import condition, copies, deletion, imports, update
-from iryo.imaging.service.care import verify
+from iryo.imaging.service.care import compact, verify
 from iryo.imaging.service.location import Location, parse_location
 from iryo.imaging.service.naming import image_sets_naming
 from iryo.imaging.service.room import Room
@@ -240,6 +240,7 @@ def _handlers(room: Room) -> dict[str, Handler]:
         copies.COPY_KIND: lambda context: copies.run_copy(room, context),
         deletion.DELETE_KIND: lambda context: deletion.run_delete(room, context),
         verify.VERIFY_KIND: lambda context: verify.run_verify(room, context),
+        compact.COMPACT_KIND: lambda context: compact.run_compact(room, context),
     }
 
 

@@ -3,6 +3,7 @@
 import typer
 
 from iryo.imaging.cli.care import damage_commands, verify
+from iryo.imaging.cli.compacting import compact
 from iryo.imaging.cli.datastores import datastore_commands
 from iryo.imaging.cli.finding import search
 from iryo.imaging.cli.importing import import_files
@@ -21,4 +22,5 @@ def add_commands(program: typer.Typer) -> None:
     program.command("export")(export)
     program.add_typer(datastore_commands(), name="datastores")
     program.command("verify")(verify)
+    program.command("compact")(compact)
     program.add_typer(damage_commands(), name="damage")

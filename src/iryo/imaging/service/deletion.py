@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from sqlalchemy import delete
 
+from iryo.errors import NotFound
 from iryo.imaging.model import ImageSet, SetState, WorkflowStatus, require_unlocked
 from iryo.imaging.service.datastores import hold_active
 from iryo.imaging.service.locks import lock_sets, settled
@@ -56,7 +57,10 @@ def run_delete(room: Room, context: JobContext) -> dict[str, Any]:
     with room.database.write() as connection:
         context.hold(connection)
         lock_sets(connection, datastore_id, [image_set_id])
-        found = find_set(connection, datastore_id, image_set_id)
+        try:
+            found = find_set(connection, datastore_id, image_set_id)
+        except NotFound:
+            return {}  # done before a crash, and reclaimed since
         if found.state is not SetState.DELETED:
             set_state(
                 connection,

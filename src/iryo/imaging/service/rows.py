@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, insert, select
 
 from iryo.errors import Conflict
-from iryo.imaging.store import instances, retired
+from iryo.imaging.store import datastores, instances, retired
 
 __all__ = ["insert_instances", "keep_packs", "place_of"]
 
@@ -54,16 +54,21 @@ def insert_instances(
         }
         for sop_instance_uid, record in records
     ]
-    keep_packs(connection, {row["pack"] for row in rows})
+    keep_packs(connection, datastore_id, {row["pack"] for row in rows})
     connection.execute(insert(instances), rows)
 
 
-def keep_packs(connection: Connection, packs: set[str]) -> None:
+def keep_packs(connection: Connection, datastore_id: str, packs: set[str]) -> None:
     """Before rows name packs: a compactor that took them for orphans lets them be.
+
+    Until the transaction ends no compactor decides anything about objects of the data store; see
+    `care.retire`.
 
     Raises:
         Conflict: if one is being deleted, because it lay unnamed for longer than the grace.
     """
+    held = select(datastores.c.id).where(datastores.c.id == datastore_id)
+    connection.execute(held.with_for_update(read=True, key_share=True)).all()
     query = select(retired).where(retired.c.object_key.in_(packs)).with_for_update()
     found = connection.execute(query).all()
     if any(row.deleting for row in found):

@@ -1,16 +1,19 @@
 """What the tests of care share: a house with instances in it, and ways to harm what it stores."""
 
+import json
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Row, select
 
 from iryo.imaging.documents import decode, instances_of
-from iryo.imaging.service import read
-from iryo.imaging.service.care import verify
+from iryo.imaging.service import copies, deletion, read
+from iryo.imaging.service.care import compact, verify
 from iryo.imaging.service.care.check import Depth
-from iryo.imaging.service.room import Room
+from iryo.imaging.service.room import Room, utcnow
 from iryo.imaging.store import image_set_versions, instances
 from iryo.jobs import JobRunner
 from tests.imaging.house import House
@@ -97,3 +100,51 @@ def verified(
     assert ended.state == "COMPLETED", ended.message
     assert ended.result is not None
     return ended.result
+
+
+def later(house: House, hours: float) -> Room:
+    """The room, some hours later."""
+    return replace(house.room, clock=lambda: utcnow() + timedelta(hours=hours))
+
+
+def compacted(
+    house: House, *, hours: float, room: Room | None = None, scope: str | None = ""
+) -> dict[str, Any]:
+    """Compact some hours later; the result of the job. `scope`: by default the house's store."""
+    chosen = room or later(house, hours)
+    job = compact.start(chosen, house.store if scope == "" else scope)
+    handlers = {compact.COMPACT_KIND: lambda context: compact.run_compact(chosen, context)}
+    ended = JobRunner(house.app.jobs, handlers, poll_seconds=0.01).run(job.id)
+    assert ended.state == "COMPLETED", ended.message
+    assert ended.result is not None
+    return ended.result
+
+
+def deleted(house: House, image_set_id: str) -> None:
+    """Delete an image set."""
+    deletion.remove(house.room, house.store, image_set_id)
+    assert house.run(house.job(deletion.DELETE_KIND).id).state == "COMPLETED"
+
+
+def copied(house: House, source_id: str, copiable: str | None = None) -> str:
+    """Copy an image set, or what `only` says of it, into a new one; its id."""
+    latest = house.found(source_id).version
+    _, target = copies.copy(
+        house.room, house.store, source_id, source_latest=latest, copiable=copiable
+    )
+    assert house.run(house.job(copies.COPY_KIND).id).state == "COMPLETED"
+    return target.id
+
+
+def only(series: str, *numbers: int) -> str:
+    """What CopyImageSet takes to copy these instances of a series."""
+    chosen: dict[str, Any] = {f"{series}.{number}": {} for number in numbers}
+    series_tree = {"Instances": chosen}
+    return json.dumps({"SchemaVersion": "1.1", "Study": {"Series": {series: series_tree}}})
+
+
+def named_objects(house: House) -> set[str]:
+    """Keys of all objects that a row of an instance or of a version names."""
+    with house.app.database.read() as connection:
+        packs = set(connection.execute(select(instances.c.pack)).scalars())
+        return packs | set(connection.execute(select(image_set_versions.c.document)).scalars())

@@ -45,7 +45,7 @@ def heal(
         record = records[row.sop_instance_uid]
         if bytes(row.digest).hex() != record["digest"]:
             continue
-        keep_packs(connection, {record["pack"]})
+        keep_packs(connection, datastore_id, {record["pack"]})
         connection.execute(
             update(instances)
             .where(instances.c.key == row.key, instances.c.damaged_at.is_not(None))

@@ -2,7 +2,7 @@
 
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -14,7 +14,7 @@ from iryo.imaging.store import image_set_versions, instances, staged_files
 from iryo.jobs import JobContext
 from iryo.store.objects import ObjectInfo
 
-__all__ = ["GRACE", "Unnamed", "count", "unnamed", "unnamed_objects"]
+__all__ = ["GRACE", "Unnamed", "count", "pages", "unnamed", "unnamed_objects"]
 
 GRACE: Final = timedelta(hours=1)
 """How old an object is at least before it is taken for one that nobody will name any more."""
@@ -51,6 +51,16 @@ def unnamed_objects(
 
     A batch that a worker has just written is named by no row yet: its age protects it.
     """
+    for old in pages(room, datastore_id, grace, context.check):
+        with room.database.read() as connection:
+            missing = unnamed(connection, [one.key for one in old])
+        yield from (one for one in old if one.key in missing)
+
+
+def pages(
+    room: Room, datastore_id: str | None, grace: timedelta, check: Callable[[], None]
+) -> Iterator[list[ObjectInfo]]:
+    """Packs and documents older than `grace`, a page at a time, in no particular order."""
     below = "" if datastore_id is None else f"/{datastore_id}"
     listed = itertools.chain(
         room.objects.list(f"packs{below}"), room.objects.list(f"documents{below}")
@@ -59,11 +69,9 @@ def unnamed_objects(
     # far longer than what lies between them.
     newest = room.clock() - grace
     while page := list(itertools.islice(listed, _PAGE)):
-        context.check()
-        old = [one for one in page if one.modified <= newest]
-        with room.database.read() as connection:
-            missing = unnamed(connection, [one.key for one in old])
-        yield from (one for one in old if one.key in missing)
+        check()
+        if old := [one for one in page if one.modified <= newest]:
+            yield old
 
 
 def unnamed(connection: Connection, keys: list[str]) -> set[str]:

@@ -1,0 +1,75 @@
+"""Compactors are killed at any moment: all that is held stays readable, and nothing is leaked."""
+
+import os
+import random
+import subprocess
+import sys
+import time
+from typing import Any
+
+import pytest
+
+from tests.imaging.house import House
+from tests.imaging.service.care.keeping import (
+    compacted,
+    copied,
+    deleted,
+    frames_of,
+    named_objects,
+    only,
+    verified,
+)
+from tests.imaging.site import make_instance
+
+EACH = 6
+PROGRAM = "tests.imaging.service.care.one_compaction"
+
+
+def brought(house: House, series: int) -> str:
+    """Import a series of its own, keep a copy of a third of it, and delete the rest; the copy."""
+    uid = f"1.2.3.{series}"
+    folder = house.folder / f"in{series}"
+    for number in range(1, EACH + 1):
+        path = folder / f"{number}.dcm"
+        make_instance(path, sop=f"{uid}.{number}", series=uid, number=number)
+    house.imported(folder)
+    (whole,) = (one for one in house.sets() if house.found(one).series_uid == uid)
+    copy = copied(house, whole, only(uid, 2, 5))
+    deleted(house, whole)
+    return copy
+
+
+@pytest.mark.parametrize("kills", [10, pytest.param(200, marks=pytest.mark.soak)])
+def test_compactor_is_killed(house: House, stores: dict[str, Any], kills: int) -> None:
+    settings = {"home": house.app.settings.home, "compute": "inline", **stores}
+    variables = {f"IRYO_{name.upper()}": str(value) for name, value in settings.items()}
+    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    held: dict[str, dict[str, bytes]] = {}
+    died = runs = 0
+    while died < kills:
+        runs += 1
+        copy = brought(house, runs)
+        held[copy] = frames_of(house, copy)
+        assert len(held[copy]) == 2
+        hours = str(2 * runs)
+        process = subprocess.Popen(
+            [sys.executable, "-m", PROGRAM, house.store, hours],
+            env=kept | variables,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stdout is not None
+        assert process.stdout.readline() == "begins\n"
+        # The moment of a blow is the one thing here that must not be known.
+        time.sleep(random.uniform(0, 0.15))
+        died += process.poll() is None
+        process.kill()
+        process.communicate()
+        house.room.places.clear()
+        assert {one: frames_of(house, one) for one in held} == held
+    for round_number in (1, 2, 3):
+        compacted(house, hours=2 * (runs + round_number))
+    house.room.places.clear()
+    assert {one: frames_of(house, one) for one in held} == held
+    assert {one.key for one in house.app.objects.list()} == named_objects(house)
+    assert verified(house)["damage"] == 0
