@@ -148,3 +148,17 @@ def named_objects(house: House) -> set[str]:
     with house.app.database.read() as connection:
         packs = set(connection.execute(select(instances.c.pack)).scalars())
         return packs | set(connection.execute(select(image_set_versions.c.document)).scalars())
+
+
+def brought(house: House, series: int) -> str:
+    """Import six instances, keep a copy of two of them, and delete the rest; the copy."""
+    uid = f"1.2.3.{series}"
+    folder = house.folder / f"in{series}"
+    for number in range(1, 7):
+        path = folder / f"{number}.dcm"
+        make_instance(path, sop=f"{uid}.{number}", series=uid, number=number)
+    house.imported(folder)
+    (whole,) = (one for one in house.sets() if house.found(one).series_uid == uid)
+    copy = copied(house, whole, only(uid, 2, 5))
+    deleted(house, whole)
+    return copy

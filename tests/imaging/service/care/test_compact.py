@@ -1,7 +1,9 @@
 """iryo compact: what nobody needs goes, in two steps; what anybody needs stays as it is."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from threading import Event
 from typing import Any
 
 import pytest
@@ -11,11 +13,13 @@ from iryo.backup import BACKUP_KIND
 from iryo.errors import Conflict, InvalidInput, LeaseLost, NotFound
 from iryo.imaging.service import deletion, export
 from iryo.imaging.service.care import compact, damage, retire
+from iryo.imaging.service.places import Places
 from iryo.imaging.service.rows import keep_packs
 from iryo.imaging.store import care_cursors, pack_key, retired
 from iryo.store.ids import new_id
 from tests.imaging.house import House
 from tests.imaging.service.care.keeping import (
+    brought,
     compacted,
     copied,
     deleted,
@@ -23,6 +27,7 @@ from tests.imaging.service.care.keeping import (
     flipped,
     frames_of,
     later,
+    named_objects,
     only,
     row_of,
     source,
@@ -361,3 +366,46 @@ def test_a_deletion_that_a_crash_interrupted_may_find_all_gone(house: House) -> 
 def test_a_short_grace_is_refused(house: House) -> None:
     with pytest.raises(InvalidInput, match="at least 300 s"):
         compact.start(house.room, None, timedelta(seconds=299))
+
+
+def test_others_work_on_while_compactors_do(house: House) -> None:
+    """Two compactors, for whom all is old enough; a reader; and imports, copies, deletions."""
+    over = Event()
+    held: dict[str, dict[str, bytes]] = {}
+
+    def compacting(scope: str | None) -> int:
+        moved = 0
+        while not over.is_set():
+            moved += compacted(house, hours=2, scope=scope)["moved"]
+        return moved
+
+    def reading() -> int:
+        reads = 0
+        while not over.is_set():
+            room = replace(house.room, places=Places())
+            for one, frames in list(held.items()):
+                assert frames_of(house, one, room) == frames
+                reads += 1
+        return reads
+
+    with ThreadPoolExecutor(3) as others:
+        working = [
+            others.submit(compacting, house.store),
+            others.submit(compacting, None),
+            others.submit(reading),
+        ]
+        try:
+            for series in range(1, 9):
+                copy = brought(house, series)
+                held[copy] = frames_of(house, copy)
+        finally:
+            over.set()
+        moved = working[0].result() + working[1].result()
+        assert working[2].result()
+    moved += compacted(house, hours=2)["moved"]
+    assert moved == 2 * len(held)
+    compacted(house, hours=4)
+    house.room.places.clear()
+    assert {one: frames_of(house, one) for one in held} == held
+    assert keys(house) == named_objects(house)
+    assert verified(house)["damage"] == 0

@@ -11,32 +11,14 @@ import pytest
 
 from tests.imaging.house import House
 from tests.imaging.service.care.keeping import (
+    brought,
     compacted,
-    copied,
-    deleted,
     frames_of,
     named_objects,
-    only,
     verified,
 )
-from tests.imaging.site import make_instance
 
-EACH = 6
 PROGRAM = "tests.imaging.service.care.one_compaction"
-
-
-def brought(house: House, series: int) -> str:
-    """Import a series of its own, keep a copy of a third of it, and delete the rest; the copy."""
-    uid = f"1.2.3.{series}"
-    folder = house.folder / f"in{series}"
-    for number in range(1, EACH + 1):
-        path = folder / f"{number}.dcm"
-        make_instance(path, sop=f"{uid}.{number}", series=uid, number=number)
-    house.imported(folder)
-    (whole,) = (one for one in house.sets() if house.found(one).series_uid == uid)
-    copy = copied(house, whole, only(uid, 2, 5))
-    deleted(house, whole)
-    return copy
 
 
 @pytest.mark.parametrize("kills", [10, pytest.param(200, marks=pytest.mark.soak)])

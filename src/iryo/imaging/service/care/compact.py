@@ -42,6 +42,7 @@ COUNTS: Final = (
 _LIVE: Final = 0.5
 """A pack of which less than this is needed is written anew: what is copied is less than is won."""
 _PACKS: Final = 50
+_ATTEMPTS: Final = 40  # in a row, that have come no further
 
 
 def start(room: Room, datastore_id: str | None, grace: timedelta = orphans.GRACE) -> Job:
@@ -65,7 +66,9 @@ def start(room: Room, datastore_id: str | None, grace: timedelta = orphans.GRACE
         if earlier is not None:
             room.jobs.cancel(connection, earlier.id)
             connection.execute(delete(care_cursors).where(care_cursors.c.job_id == earlier.id))
-        job = room.jobs.submit(connection, kind=COMPACT_KIND, scope=scope, payload=payload)
+        job = room.jobs.submit(
+            connection, kind=COMPACT_KIND, scope=scope, payload=payload, max_attempts=_ATTEMPTS
+        )
     room.wake()
     return job
 
