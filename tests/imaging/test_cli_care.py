@@ -126,3 +126,15 @@ def test_amounts() -> None:
     ):
         with pytest.raises(InvalidInput):
             parse(wrong)
+
+
+def test_compact_says_what_it_did_and_what_it_would(program: Program) -> None:
+    would = program.json("compact", "--dry-run")
+    assert would.pop("dryRun") is True
+    assert set(would.values()) == {0}
+    assert program.json("compact", "main", "--grace", "2h") == {"dryRun": False, **would}
+    assert "Objects that wait" in program.says("compact")
+    assert "would" in program.says("compact", "--dry-run")
+    refused = program.here("compact", "--grace", "1m")
+    assert refused.exit_code != 0
+    assert "at least 300 s" in refused.output + str(refused.exception)

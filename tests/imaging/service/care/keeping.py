@@ -14,10 +14,13 @@ from iryo.imaging.service import copies, deletion, read
 from iryo.imaging.service.care import compact, verify
 from iryo.imaging.service.care.check import Depth
 from iryo.imaging.service.room import Room, utcnow
-from iryo.imaging.store import image_set_versions, instances
+from iryo.imaging.store import image_set_versions, instances, pack_key
 from iryo.jobs import JobRunner
+from iryo.store.ids import new_id
 from tests.imaging.house import House
 from tests.imaging.site import make_instance
+
+NOTHING = dict.fromkeys(compact.COUNTS, 0)
 
 
 def filled(house: House, series: int = 2, each: int = 2) -> list[str]:
@@ -162,3 +165,19 @@ def brought(house: House, series: int) -> str:
     copy = copied(house, whole, only(uid, 2, 5))
     deleted(house, whole)
     return copy
+
+
+def keys(house: House) -> set[str]:
+    return {one.key for one in house.app.objects.list()}
+
+
+def by_series(house: House) -> list[str]:
+    """Two image sets, in the order of their series."""
+    return sorted(filled(house), key=lambda one: house.found(one).series_uid)
+
+
+def orphan(house: House) -> str:
+    """A pack that no row names, as a crash leaves it."""
+    key = pack_key(house.store, new_id())
+    house.app.objects.put(key, b"left")
+    return key
