@@ -138,3 +138,31 @@ def test_compact_says_what_it_did_and_what_it_would(program: Program) -> None:
     refused = program.here("compact", "--grace", "1m")
     assert refused.exit_code != 0
     assert "at least 300 s" in refused.output + str(refused.exception)
+
+
+def test_holds_and_retention(program: Program) -> None:
+    (image_set,) = (one["imageSetId"] for one in program.lines("search"))
+    hold = program.says(
+        "hold", "add", "main", "--image-set", image_set[:8], "--reason", "x"
+    ).strip()
+    by_all = program.json("hold", "add", "main", "--all", "--reason", "audit")
+    assert (by_all["kind"], by_all["reason"]) == ("datastore", "audit")
+    for option, value in (("--study", "1.2.3"), ("--patient", "P1")):
+        made = program.json("hold", "add", "main", option, value, "--reason", "x")
+        assert made["value"] == value
+    assert len(program.lines("hold", "list")) == 4
+    assert "audit" in program.says("hold", "list", "-d", "main")
+    ended = program.json("hold", "release", hold[:10])
+    assert ended["releasedBy"].startswith("cli:")
+    assert len(program.lines("hold", "list")) == 3
+    assert len(program.lines("hold", "list", "--all")) == 4
+    wrong = program.here("hold", "add", "main", "--all", "--study", "1", "--reason", "x")
+    assert wrong.exit_code != 0
+    assert program.here("hold", "release", hold[:10]).exit_code != 0
+
+    assert program.json("retention", "set", "main", "--keep", "10y")["keepDays"] == 3653
+    (rule,) = program.lines("retention", "show")
+    assert rule["keepDays"] == 3653
+    assert "3,653 days" in program.says("retention", "show")
+    program.says("retention", "clear", "main")
+    assert program.says("retention", "show", "--json") == ""

@@ -7,6 +7,7 @@ from iryo.imaging.cli.compacting import compact
 from iryo.imaging.cli.datastores import datastore_commands
 from iryo.imaging.cli.finding import search
 from iryo.imaging.cli.importing import import_files
+from iryo.imaging.cli.keeping import hold_commands, retention_commands
 from iryo.imaging.cli.pixels import export, frame
 from iryo.imaging.cli.showing import show
 
@@ -23,4 +24,6 @@ def add_commands(program: typer.Typer) -> None:
     program.add_typer(datastore_commands(), name="datastores")
     program.command("verify")(verify)
     program.command("compact")(compact)
+    program.add_typer(hold_commands(), name="hold")
+    program.add_typer(retention_commands(), name="retention")
     program.add_typer(damage_commands(), name="damage")

@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from iryo.errors import Conflict, InvalidInput, NotFound
 from iryo.imaging.model import MAX_TAGS, Datastore, DatastoreStatus, LosslessFormat, SetState
+from iryo.imaging.service.care.holds import require_no_hold
 from iryo.imaging.service.room import Room, arn_of, parse_arn
 from iryo.imaging.store import IMPORT_KIND, datastores, image_sets, resource_tags
 from iryo.jobs import JobState
@@ -155,7 +156,7 @@ def remove(room: Room, datastore_id: str) -> Datastore:
     """Delete an empty data store (DeleteDatastore); a deleted one stays deleted.
 
     Raises:
-        Conflict: while it holds image sets, or an import into it is not done.
+        Conflict: while it holds image sets, is under legal hold, or an import is not done.
     """
     with room.database.write() as connection:
         # Who begins an import, or makes an image set, holds the row: either they are seen below, or
@@ -165,6 +166,7 @@ def remove(room: Room, datastore_id: str) -> Datastore:
         found = _get(connection, datastore_id)
         if found.status is DatastoreStatus.DELETED:
             return found
+        require_no_hold(connection, datastore_id)
         held = connection.execute(
             select(func.count())
             .select_from(image_sets)

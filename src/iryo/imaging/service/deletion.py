@@ -1,7 +1,7 @@
 """Deletion of image sets (DeleteImageSet): marked at once, gone for readers when the job has run.
 
 The pixels stay in their packs as long as any version of any image set refers to them; a compactor
-reclaims them later.
+reclaims them later (`care.compact`).
 """
 
 from typing import Any, Final
@@ -10,6 +10,7 @@ from sqlalchemy import delete
 
 from iryo.errors import NotFound
 from iryo.imaging.model import ImageSet, SetState, WorkflowStatus, require_unlocked
+from iryo.imaging.service.care.holds import require_deletable, why_kept
 from iryo.imaging.service.datastores import hold_active
 from iryo.imaging.service.locks import lock_sets, settled
 from iryo.imaging.service.room import Room, arn_of
@@ -27,13 +28,14 @@ def remove(room: Room, datastore_id: str, image_set_id: str) -> ImageSet:
     """Begin to delete an image set; as it is meanwhile: LOCKED, DELETING.
 
     Raises:
-        Conflict: another change has it locked.
+        Conflict: another change has it locked, it is under legal hold, or is to be kept for longer.
     """
     with room.database.write() as connection:
         hold_active(connection, datastore_id)
         lock_sets(connection, datastore_id, [image_set_id])
         found = settled(room, connection, require_set(connection, datastore_id, image_set_id))
         require_unlocked(found)
+        require_deletable(connection, datastore_id, image_set_id, room.clock())
         job = room.jobs.submit(
             connection, kind=DELETE_KIND, scope=datastore_id, payload={"imageSetId": image_set_id}
         )
@@ -56,12 +58,24 @@ def run_delete(room: Room, context: JobContext) -> dict[str, Any]:
     datastore_id, image_set_id = context.job.scope, context.job.payload["imageSetId"]
     with room.database.write() as connection:
         context.hold(connection)
+        hold_active(connection, datastore_id)
         lock_sets(connection, datastore_id, [image_set_id])
         try:
             found = find_set(connection, datastore_id, image_set_id)
         except NotFound:
             return {}  # done before a crash, and reclaimed since
-        if found.state is not SetState.DELETED:
+        kept = why_kept(connection, datastore_id, image_set_id, room.clock())
+        if kept is not None and found.state is not SetState.DELETED:
+            # A hold was placed since the deletion was asked for.
+            set_state(
+                connection,
+                found,
+                state=SetState.ACTIVE,
+                status=WorkflowStatus.UPDATE_FAILED,
+                now=room.clock(),
+                message=f"the image set {kept}, and was not deleted",
+            )
+        elif found.state is not SetState.DELETED:
             set_state(
                 connection,
                 found,

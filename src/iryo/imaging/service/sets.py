@@ -11,6 +11,7 @@ from iryo.imaging import documents
 from iryo.imaging.documents import Document
 from iryo.imaging.model import ImageSet, SetState, Version, WorkflowStatus
 from iryo.imaging.names import terms
+from iryo.imaging.service.care.holds import require_stays
 from iryo.imaging.service.room import Room
 from iryo.imaging.store import (
     document_key,
@@ -163,10 +164,14 @@ def add_version(  # noqa: PLR0913 - what a version is
     """Make `document` the next version and the image set ACTIVE.
 
     Returns False, with nothing written, when the image set is no longer as `current` says.
+
+    Raises:
+        Conflict: it would be out of a legal hold that covers it.
     """
     number = current.version + 1
     primary = current.is_primary if is_primary is None else is_primary
     row = documents.columns(document)
+    require_stays(connection, current.datastore_id, current.id, row["study_uid"], row["patient_id"])
     changed = connection.execute(
         update(image_sets)
         .where(

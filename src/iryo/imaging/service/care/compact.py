@@ -205,7 +205,11 @@ def preview(
     """What a run would do now, as its result would say; nothing is changed."""
     before = room.clock() - grace
     counts = dict.fromkeys(COUNTS, 0)
-    going = {one for _, one in reclaim.deleted_sets(room, datastore_id, before)}
+    going = {
+        one
+        for owner, one in reclaim.deleted_sets(room, datastore_id, before)
+        if reclaim.may_go(room, owner, one)
+    }
     counts["imageSets"] = len(going)
     for page in orphans.pages(room, datastore_id, grace, lambda: None):
         with room.database.read() as connection:

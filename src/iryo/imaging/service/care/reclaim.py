@@ -8,6 +8,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, delete, exists, select, update
 
 from iryo.imaging.model import SetState
+from iryo.imaging.service.care.holds import why_kept
 from iryo.imaging.service.locks import lock_sets
 from iryo.imaging.service.room import Room
 from iryo.imaging.store import (
@@ -21,7 +22,7 @@ from iryo.imaging.store import (
 )
 from iryo.jobs import JobContext
 
-__all__ = ["Reclaimed", "deleted_sets", "reclaim"]
+__all__ = ["Reclaimed", "deleted_sets", "may_go", "reclaim"]
 
 _PAGE: Final = 200
 _CHUNK: Final = 500
@@ -67,6 +68,12 @@ def _page(room: Room, datastore_id: str, before: datetime, after: str) -> list[s
         return list(connection.execute(query).scalars())
 
 
+def may_go(room: Room, datastore_id: str, image_set_id: str) -> bool:
+    """Whether neither hold nor retention keeps what a deleted image set leaves."""
+    with room.database.read() as connection:
+        return why_kept(connection, datastore_id, image_set_id, room.clock()) is None
+
+
 def reclaim(
     room: Room, context: JobContext, datastore_id: str, image_set_id: str, before: datetime
 ) -> Reclaimed | None:
@@ -86,6 +93,8 @@ def reclaim(
         )
         if connection.execute(query).first() is None:
             return None
+        if why_kept(connection, datastore_id, image_set_id, room.clock()) is not None:
+            return None  # placed after the deletion: what is still there stays
         members = select(image_set_members.c.instance_key).where(
             image_set_members.c.image_set_id == image_set_id
         )
