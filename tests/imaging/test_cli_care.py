@@ -166,3 +166,14 @@ def test_holds_and_retention(program: Program) -> None:
     assert "3,653 days" in program.says("retention", "show")
     program.says("retention", "clear", "main")
     assert program.says("retention", "show", "--json") == ""
+
+
+def test_storage(program: Program) -> None:
+    (told,) = program.lines("storage")
+    (ct,) = told["modalities"]
+    assert (ct["modality"], ct["imageSets"], ct["instances"], ct["frames"]) == ("CT", 1, 2, 2)
+    assert ct["ratio"] == ct["sourceBytes"] / ct["storedBytes"]
+    assert told["reclaimableBytes"] == 0
+    shown = program.says("storage", "main")
+    assert "CT" in shown
+    assert "to reclaim" in shown

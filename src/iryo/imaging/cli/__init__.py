@@ -10,6 +10,7 @@ from iryo.imaging.cli.importing import import_files
 from iryo.imaging.cli.keeping import hold_commands, retention_commands
 from iryo.imaging.cli.pixels import export, frame
 from iryo.imaging.cli.showing import show
+from iryo.imaging.cli.storage import storage
 
 __all__ = ["add_commands"]
 
@@ -24,6 +25,7 @@ def add_commands(program: typer.Typer) -> None:
     program.add_typer(datastore_commands(), name="datastores")
     program.command("verify")(verify)
     program.command("compact")(compact)
+    program.command("storage")(storage)
     program.add_typer(hold_commands(), name="hold")
     program.add_typer(retention_commands(), name="retention")
     program.add_typer(damage_commands(), name="damage")
