@@ -26,6 +26,7 @@ def site(tmp_path: Path, stores: dict[str, Any]) -> Iterator[Site]:
     settings = load({"home": home, "compute": "inline", "port": 0, **stores}, {}, None).settings
     with open_app(settings, serving=True) as app, socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
+        listener.listen(128)  # from now on: a client may be faster than the server's thread
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         server = uvicorn.Server(
             uvicorn.Config(application(app), lifespan="off", log_config=None, access_log=False)
