@@ -12,7 +12,7 @@ from iryo.errors import Conflict
 from iryo.store.objects import Objects, S3Access, open_objects
 from iryo.store.sql import Database
 
-__all__ = ["StoreAddress"]
+__all__ = ["StoreAddress", "Stores", "opened"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,15 @@ class StoreAddress:
             Conflict: they lie in files of another machine, which are not seen here.
         """
         return _opened(self)
+
+
+Stores = StoreAddress | tuple[Objects, Database]
+"""What is handed to work: an address where it is done in another process, else the stores."""
+
+
+def opened(stores: Stores) -> tuple[Objects, Database]:
+    """Both stores; raises as `StoreAddress.opened`."""
+    return stores.opened() if isinstance(stores, StoreAddress) else stores
 
 
 @cache

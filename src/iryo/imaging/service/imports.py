@@ -6,13 +6,12 @@ it passes over what is noted already.
 """
 
 import itertools
-from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from sqlalchemy import delete, func, insert, select
 
@@ -32,8 +31,6 @@ from iryo.imaging.store import IMPORT_KIND, file_hash, staged_files
 from iryo.jobs import Job, JobContext, JobState
 
 __all__ = ["get", "list_page", "output_of", "resume", "run_import", "start"]
-
-T = TypeVar("T")
 
 _BATCH_FILES: Final = 32
 _BATCH_BYTES: Final = 48 << 20
@@ -149,25 +146,28 @@ def run_import(room: Room, context: JobContext) -> dict[str, Any]:
         return summary  # all was done but the last word, before a crash
     sequence = itertools.count(_next_sequence(room, job.id))
 
-    def batches() -> Iterator[Batch]:
-        fresh = _not_noted(room, context, files_of(room, root), sequence)
-        for files in _chunks(fresh):
-            yield _batch(room, job, datastore.lossless_format, files)
-
-    died: list[SourceFile] = []
-    outcomes = room.compute.map_unordered(
-        ingest, batches(), check=context.check, seconds=partial(_seconds, room)
+    batch = Batch(
+        stores=room.stores,
+        datastore_id=job.scope,
+        lossless=datastore.lossless_format,
+        files=(),
+        root=str(root) if isinstance(root, Path) else None,
+        s3=room.s3,
     )
-    for outcome in _during(room.watch.phase("ingest"), outcomes):
-        context.check()
-        if outcome.error is None:
-            done += _note(room, context, outcome.value or (), sequence)
-        elif isinstance(outcome.error, (WorkerDied, MemoryError)):
-            died += outcome.item.files
-        else:
-            raise outcome.error
-        context.progress(done)
-    done += _one_by_one(room, context, datastore.lossless_format, died, sequence)
+    fresh = _not_noted(room, context, files_of(room, root), sequence)
+    batches = (replace(batch, files=tuple(files)) for files in _chunks(fresh))
+    lost: list[SourceFile] = []
+    with room.watch.phase("ingest"):
+        for results, error in _ingested(room, context, batches):
+            if error is None:
+                done += _note(room, context, results, sequence)
+            else:
+                lost += [result.file for result in results]
+            context.progress(done)
+    # Of a batch that killed its worker the file that does is found; the others are imported.
+    singles = (replace(batch, files=(file,)) for file in lost)
+    for results, _ in _ingested(room, context, singles):
+        done += _note(room, context, results, sequence)
     context.progress(done, done)
     for series in staged_series(room, job.id):
         context.check()
@@ -182,48 +182,23 @@ def run_import(room: Room, context: JobContext) -> dict[str, Any]:
     return summary
 
 
-def _during(phase: AbstractContextManager[None], items: Iterable[T]) -> Iterator[T]:
-    """The items, while a phase goes on that ends with them."""
-    with phase:
-        yield from items
+def _ingested(
+    room: Room, context: JobContext, batches: Iterable[Batch]
+) -> Iterator[tuple[Sequence[FileResult], BaseException | None]]:
+    """What became of each batch, and the error if it cost its worker: then all of it failed.
 
-
-def _one_by_one(
-    room: Room,
-    context: JobContext,
-    lossless: str,
-    files: list[SourceFile],
-    sequence: Iterator[int],
-) -> int:
-    """Find in a batch that killed its worker the file that does; the others are imported."""
-    singles = (_batch(room, context.job, lossless, [file]) for file in files)
-    done = 0
-    outcomes = room.compute.map_unordered(
-        ingest, singles, check=context.check, seconds=partial(_seconds, room)
-    )
-    for outcome in outcomes:
+    Raises whatever else went wrong: that is no fault of a file.
+    """
+    for outcome in room.compute.map_unordered(
+        ingest, batches, check=context.check, seconds=partial(_seconds, room)
+    ):
         context.check()
-        if outcome.error is None:
-            done += _note(room, context, outcome.value or (), sequence)
-        elif isinstance(outcome.error, (WorkerDied, MemoryError)):
+        if isinstance(outcome.error, (WorkerDied, MemoryError)):
             record = worker_failure(outcome.error)
             failed = [FileResult(file, "failed", record) for file in outcome.item.files]
-            done += _note(room, context, failed, sequence)
+            yield failed, outcome.error
         else:
-            raise outcome.error
-    return done
-
-
-def _batch(room: Room, job: Job, lossless: str, files: list[SourceFile]) -> Batch:
-    root = parse_location(job.payload["input"], "inputS3Uri")
-    return Batch(
-        stores=room.address or (room.objects, room.database),
-        datastore_id=job.scope,
-        lossless=lossless,
-        files=tuple(files),
-        root=str(root) if isinstance(root, Path) else None,
-        s3=room.s3,
-    )
+            yield outcome.result(), None
 
 
 def _seconds(room: Room, batch: Batch) -> float:
@@ -278,9 +253,8 @@ def _refused(item: BadSource) -> FileResult:
 
 
 def _note(
-    room: Room, context: JobContext, results: Iterable[FileResult], sequence: Iterator[int]
+    room: Room, context: JobContext, results: Sequence[FileResult], sequence: Iterator[int]
 ) -> int:
-    results = list(results)
     rows = [
         {
             "job_id": context.job.id,

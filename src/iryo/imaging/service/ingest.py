@@ -26,9 +26,9 @@ from iryo.imaging.service.identifiers import Identifiers, class_of, identifiers
 from iryo.imaging.service.load import Loaded, load
 from iryo.imaging.service.scan import SourceFile
 from iryo.imaging.store import image_set_members, image_sets, instances, pack_key
-from iryo.store.address import StoreAddress
+from iryo.store.address import StoreAddress, Stores, opened
 from iryo.store.ids import new_id
-from iryo.store.objects import Objects, S3Access
+from iryo.store.objects import S3Access
 from iryo.store.sql import Database
 
 __all__ = ["Batch", "FileResult", "ingest"]
@@ -44,7 +44,7 @@ class Batch:
     `stores` is their address where the worker is another process, else the things themselves.
     """
 
-    stores: StoreAddress | tuple[Objects, Database]
+    stores: Stores
     datastore_id: str
     lossless: str
     files: tuple[SourceFile, ...]
@@ -193,9 +193,8 @@ def ingest(batch: Batch) -> list[FileResult]:
             f"nothing is found at inputS3Uri on {socket.gethostname()}, where a worker runs: what "
             "works on several machines needs an input in S3, or in a folder that all of them share"
         )
-    stores = batch.stores
-    alone = isinstance(stores, StoreAddress)
-    objects, database = stores.opened() if isinstance(stores, StoreAddress) else stores
+    alone = isinstance(batch.stores, StoreAddress)
+    objects, database = opened(batch.stores)
     results: list[FileResult] = []
     parsed: list[_Parsed] = []
     for file in batch.files:

@@ -12,7 +12,7 @@ from iryo.imaging.model import ImportObserver, Unobserved
 from iryo.imaging.service.location import Location, S3Place
 from iryo.imaging.service.places import Places
 from iryo.jobs import Jobs
-from iryo.store.address import StoreAddress
+from iryo.store.address import StoreAddress, Stores
 from iryo.store.objects import Objects, S3Access
 from iryo.store.sql import Database
 
@@ -50,6 +50,11 @@ class Room:
     clock: Callable[[], datetime] = utcnow
     places: Places = field(default_factory=Places)
     watch: ImportObserver = field(default_factory=Unobserved)
+
+    @property
+    def stores(self) -> Stores:
+        """The stores, as work that `compute` does is given them."""
+        return self.address or (self.objects, self.database)
 
     def check(self, location: Location, where: str) -> Location:
         """The location, a path resolved, if imports may touch it.

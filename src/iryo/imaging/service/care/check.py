@@ -16,9 +16,8 @@ from iryo import dicom
 from iryo.dicom.syntaxes import HTJ2K_LOSSLESS_RPCL, JPEG_2000_LOSSLESS, syntax
 from iryo.errors import Damaged, IryoError, NotFound, Unavailable
 from iryo.imaging.service.care.kinds import Checked, DamageKind, Finding
-from iryo.store.address import StoreAddress
+from iryo.store.address import Stores, opened
 from iryo.store.objects import Objects
-from iryo.store.sql import Database
 
 __all__ = ["Depth", "InstanceBatch", "StoredInstance", "check_instances"]
 
@@ -80,7 +79,7 @@ class InstanceBatch:
     """Instances that one worker checks; `stores` as in `ingest.Batch`."""
 
     number: int
-    stores: StoreAddress | tuple[Objects, Database] = field(repr=False)
+    stores: Stores = field(repr=False)
     depth: Depth
     instances: tuple[StoredInstance, ...]
 
@@ -91,8 +90,7 @@ def check_instances(batch: InstanceBatch) -> Checked:
     Raises:
         Unavailable: the store is away; nothing is said of the batch.
     """
-    stores = batch.stores
-    objects, _ = stores.opened() if isinstance(stores, StoreAddress) else stores
+    objects, _ = opened(batch.stores)
     checked = Checked()
     for instance in batch.instances:
         found = list(_check(objects, instance, batch.depth, checked))

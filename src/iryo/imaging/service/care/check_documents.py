@@ -9,9 +9,8 @@ from iryo.imaging import documents
 from iryo.imaging.model import frame_id
 from iryo.imaging.service.care.check import Depth
 from iryo.imaging.service.care.kinds import Checked, DamageKind, Finding
-from iryo.store.address import StoreAddress
+from iryo.store.address import Stores, opened
 from iryo.store.objects import Objects
-from iryo.store.sql import Database
 
 __all__ = ["DocumentBatch", "StoredVersion", "check_documents"]
 
@@ -42,7 +41,7 @@ class DocumentBatch:
     """Versions that one worker checks; `stores` as in `ingest.Batch`."""
 
     number: int
-    stores: StoreAddress | tuple[Objects, Database] = field(repr=False)
+    stores: Stores = field(repr=False)
     depth: Depth
     versions: tuple[StoredVersion, ...]
 
@@ -53,8 +52,7 @@ def check_documents(batch: DocumentBatch) -> Checked:
     Raises:
         Unavailable: the store is away; nothing is said of the batch.
     """
-    stores = batch.stores
-    objects, _ = stores.opened() if isinstance(stores, StoreAddress) else stores
+    objects, _ = opened(batch.stores)
     checked = Checked()
     for version in batch.versions:
         wrong = next(_check(objects, version, batch.depth, checked), None)

@@ -215,7 +215,7 @@ def _instances(run: _Run) -> None:
         for items in walk.batched(stored, _BATCH, _BATCH_BYTES):
             if run.depth is not Depth.QUICK:
                 run.pace.take(sum(item.stored_size for item in items))
-            yield InstanceBatch(next(numbers), _stores(room), run.depth, items)
+            yield InstanceBatch(next(numbers), room.stores, run.depth, items)
 
     for batch, checked in _checked(run, check_instances, batches(), _alone):
         items = {item.key: item for item in batch.instances}
@@ -230,7 +230,7 @@ def _again(run: _Run, keys: list[str]) -> list[str]:
     query = select(instances).where(instances.c.key.in_(keys))
     with run.room.database.read() as connection:
         items = {row.key: walk.to_stored(row) for row in connection.execute(query)}
-    stores = _stores(run.room, inline=True)
+    stores = (run.room.objects, run.room.database)
     checked = check_instances(InstanceBatch(0, stores, run.depth, tuple(items.values())))
     owners = {key: item.datastore_id for key, item in items.items()}
     with run.room.database.write() as connection:
@@ -252,7 +252,7 @@ def _documents(run: _Run) -> None:
         after = ("", 0) if run.after is None else (run.after[0], int(run.after[1]))
         stored = walk.stored_versions(room.database, run.datastore_id, after)
         while items := tuple(islice(stored, _DOCUMENTS)):
-            yield DocumentBatch(next(numbers), _stores(room), run.depth, items)
+            yield DocumentBatch(next(numbers), room.stores, run.depth, items)
 
     for batch, checked in _checked(run, check_documents, batches(), _document_alone):
         run.pace.take(checked.counts.get("bytes", 0))
@@ -340,10 +340,6 @@ def _document_alone(batch: DocumentBatch) -> Iterator[tuple[DocumentBatch, Findi
             version=item.number,
         )
         yield replace(batch, number=number, versions=(item,)), finding
-
-
-def _stores(room: Room, *, inline: bool = False) -> Any:
-    return (room.objects, room.database) if inline or room.address is None else room.address
 
 
 def _keep_hash(connection: Any, instance: StoredInstance, value: bytes) -> None:
