@@ -48,6 +48,20 @@ def run(jobs: Jobs, clock: Clock, submit: Submit) -> Callable[[Handler], Job]:
     return run
 
 
+def given_up(
+    run: Callable[[Handler], Job], clock: Clock, error: Exception
+) -> tuple[Job, list[float]]:
+    """A job that fails with the same error each time; the seconds between its attempts."""
+    begun = []
+
+    def handler(_: JobContext) -> None:
+        begun.append(clock.now)
+        raise error
+
+    job = run(handler)
+    return job, [(later - sooner).total_seconds() for sooner, later in pairwise(begun)]
+
+
 def test_result_and_progress_are_kept(run: Callable[[Handler], Job]) -> None:
     def handler(context: JobContext) -> dict[str, Any]:
         context.progress(7, 7)
@@ -75,15 +89,8 @@ def test_result_and_progress_are_kept(run: Callable[[Handler], Job]) -> None:
 def test_what_is_away_is_waited_for(
     run: Callable[[Handler], Job], clock: Clock, error: Exception
 ) -> None:
-    begun = []
-
-    def handler(_: JobContext) -> None:
-        begun.append(clock.now)
-        raise error
-
-    job = run(handler)
+    job, waits = given_up(run, clock, error)
     assert (job.state, job.attempts) == (JobState.FAILED, 40)
-    waits = [(later - sooner).total_seconds() for sooner, later in pairwise(begun)]
     assert max(waits) <= 60.25
     assert sum(waits) > 15 * 60
     assert "YAMADA" not in str(job.message)
@@ -95,15 +102,8 @@ def test_what_is_away_is_waited_for(
 def test_what_may_pass_is_tried_again(
     run: Callable[[Handler], Job], clock: Clock, error: Exception
 ) -> None:
-    begun = []
-
-    def handler(_: JobContext) -> None:
-        begun.append(clock.now)
-        raise error
-
-    job = run(handler)
+    job, waits = given_up(run, clock, error)
     assert (job.state, job.attempts) == (JobState.FAILED, 5)
-    waits = [(later - sooner).total_seconds() for sooner, later in pairwise(begun)]
     assert all(
         full / 2 <= wait <= full + 0.25 for wait, full in zip(waits, [1, 2, 4, 8], strict=True)
     )

@@ -22,7 +22,16 @@ from iryo.errors import (
     WorkerDied,
 )
 from iryo.jobs.context import JobContext
-from iryo.jobs.model import Abort, Complete, Event, Fail, Job, Release, backoff_seconds
+from iryo.jobs.model import (
+    BACKOFF_CAP,
+    Abort,
+    Complete,
+    Event,
+    Fail,
+    Job,
+    Release,
+    backoff_seconds,
+)
 from iryo.jobs.observe import RELEASED, RETRIED
 from iryo.jobs.queue import Jobs
 from iryo.logs import bound, describe, places
@@ -33,12 +42,12 @@ __all__ = ["Handler", "JobRunner"]
 Handler = Callable[[JobContext], dict[str, Any] | None]
 
 _LOG: Final = logging.getLogger(__name__)
-_TRANSIENT: Final = (Unavailable, Throttled, WorkerDied, OSError, OperationalError)
 # What a job needs is away, and will be back: a database that restarts, a store that cannot be
 # reached, a disk that somebody has to make room on. 40 attempts are about half an hour.
 _AWAY: Final = (Unavailable, OSError, OperationalError)
 _AWAY_ATTEMPTS: Final = 40
 _AWAY_SECONDS: Final = 60.0  # the longest wait then: nobody likes to wait for long once it is back
+_TRANSIENT: Final = (*_AWAY, Throttled, WorkerDied)
 _SETTLE_TRIES: Final = 6
 
 
@@ -208,9 +217,8 @@ class JobRunner:
         )
         retry_in = None
         if away or isinstance(error, _TRANSIENT):
-            retry_in = backoff_seconds(job.strikes, self._rng.random())
-        if away and retry_in is not None:
-            retry_in = min(retry_in, _AWAY_SECONDS)
+            longest = _AWAY_SECONDS if away else BACKOFF_CAP
+            retry_in = min(longest, backoff_seconds(job.strikes, self._rng.random()))
         # What was raised on purpose says what is wrong; of all else the place is wanted.
         expected = isinstance(error, IryoError)
         where = "" if expected else f" ({places(error.__traceback__)})"
