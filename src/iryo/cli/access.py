@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from iryo.cli.setup import CREDENTIALS
-from iryo.cli.shell import Shell
+from iryo.cli.shell import Shell, shell_of
 from iryo.errors import InvalidInput, NotFound
 from iryo.imaging.cli.terminal import DatastoreOption, JsonOption
 
@@ -44,12 +44,6 @@ def add_commands(program: typer.Typer) -> None:
         keys.command(name)(command)
     program.add_typer(keys, name="keys")
     program.command("audit")(audit)
-
-
-def _shell(context: typer.Context, *, json: bool = False) -> Shell:
-    shell: Shell = context.obj
-    shell.json = shell.json or json
-    return shell
 
 
 def _role(text: str) -> Any:
@@ -95,7 +89,7 @@ def create(
     """Make an access key. Its secret is shown once. Without --datastore it is for all of them."""
     from iryo.cli.credentials import write_credentials
 
-    shell = _shell(context, json=json)
+    shell = shell_of(context, json=json)
     chosen, scope = _role(role), _scope(shell, datastore)
     with shell.audited("cli:keys.create", scope=scope, resource=""):
         key_id, secret = shell.app.access.create_key(name=name, role=chosen, scope=scope)
@@ -113,7 +107,7 @@ def list_keys(context: typer.Context, *, json: JsonOption = False) -> None:
     """List the access keys and their roles; secrets are not shown."""
     from iryo.imaging.service.lookup import active_datastores
 
-    shell = _shell(context, json=json)
+    shell = shell_of(context, json=json)
     with shell.audited("cli:keys.list", scope=EVERYWHERE, resource=""):
         found = shell.app.access.list_keys()
     if shell.json:
@@ -150,7 +144,7 @@ def grant(
     datastore: DatastoreOption = None,
 ) -> None:
     """Give a key a role, in one data store or in all; it replaces the role it has there."""
-    shell = _shell(context)
+    shell = shell_of(context)
     chosen, scope, found = _role(role), _scope(shell, datastore), _key(shell, key)
     with shell.audited("cli:keys.grant", scope=scope, resource=found.id):
         shell.app.access.grant(found.id, chosen, scope)
@@ -158,7 +152,7 @@ def grant(
 
 def revoke(context: typer.Context, key: KeyArgument, *, datastore: DatastoreOption = None) -> None:
     """Take a key's role away, in one data store or the role that it has for all."""
-    shell = _shell(context)
+    shell = shell_of(context)
     scope, found = _scope(shell, datastore), _key(shell, key)
     with shell.audited("cli:keys.revoke", scope=scope, resource=found.id):
         shell.app.access.revoke(found.id, scope)
@@ -166,7 +160,7 @@ def revoke(context: typer.Context, key: KeyArgument, *, datastore: DatastoreOpti
 
 def disable(context: typer.Context, key: KeyArgument) -> None:
     """Refuse a key from now on; the audit can still name it."""
-    shell = _shell(context)
+    shell = shell_of(context)
     found = _key(shell, key)
     with shell.audited("cli:keys.disable", scope=EVERYWHERE, resource=found.id):
         shell.app.access.disable(found.id)
@@ -174,7 +168,7 @@ def disable(context: typer.Context, key: KeyArgument) -> None:
 
 def delete(context: typer.Context, key: KeyArgument) -> None:
     """Remove a key for good."""
-    shell = _shell(context)
+    shell = shell_of(context)
     found = _key(shell, key)
     with shell.audited("cli:keys.delete", scope=EVERYWHERE, resource=found.id):
         shell.app.access.delete(found.id)
@@ -206,7 +200,7 @@ def audit(  # noqa: PLR0913 - one parameter per option
     json: JsonOption = False,
 ) -> None:
     """Show who did what, when, from where, with what outcome; the newest last."""
-    shell = _shell(context, json=json)
+    shell = shell_of(context, json=json)
     shell.app.audit.start()  # spools of processes that died are taken in
     shell.app.audit.flush()
     filters: dict[str, Any] = {

@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from iryo.cli.progress import job_shown, shown
-from iryo.cli.shell import FAILED, INTERRUPTED, Shell
+from iryo.cli.shell import FAILED, INTERRUPTED, Shell, shell_of
 from iryo.errors import Conflict, InvalidInput, IryoError, NotFound
 from iryo.imaging.cli.terminal import JsonOption
 from iryo.imaging.cli.wording import size
@@ -25,7 +25,6 @@ __all__ = [
     "check_apart",
     "complain",
     "place_at",
-    "shell_of",
     "url_of",
 ]
 
@@ -75,13 +74,6 @@ def add_commands(program: typer.Typer) -> None:
     ):
         backup.command(name)(command)
     program.add_typer(backup, name="backup")
-
-
-def shell_of(context: typer.Context, *, json: bool = False) -> Shell:
-    """This run of the program; `json` is the command's own --json."""
-    shell: Shell = context.obj
-    shell.json = shell.json or json
-    return shell
 
 
 def url_of(text: str) -> str:

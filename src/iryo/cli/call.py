@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from iryo.cli.shell import FAILED, Shell
+from iryo.cli.shell import FAILED, Shell, shell_of
 from iryo.errors import IryoError, NotFound
 from iryo.imaging.cli.terminal import JsonOption
 
@@ -85,8 +85,7 @@ def call(
     """
     from iryo.cli import operations
 
-    shell: Shell = context.obj
-    shell.json = shell.json or json
+    shell = shell_of(context, json=json)
     if operation is None:
         names = operations.operation_names(service)
         if shell.json:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
-from iryo.cli.shell import FAILED, Shell
+from iryo.cli.shell import FAILED, Shell, shell_of
 from iryo.errors import InvalidInput
 from iryo.imaging.cli.terminal import JsonOption
 
@@ -32,8 +32,7 @@ def doctor(context: typer.Context, *, json: JsonOption = False) -> None:
     It looks at settings, files, database, object store, jobs, workers, server and codecs, and
     changes nothing. Exit code 1: something does not work, or data is in danger.
     """
-    shell: Shell = context.obj
-    shell.json = shell.json or json
+    shell = shell_of(context, json=json)
     found = _findings(shell)
     if shell.json:
         for one in found:

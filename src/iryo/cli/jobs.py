@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from iryo.cli.shell import FAILED, Shell
+from iryo.cli.shell import FAILED, shell_of
 from iryo.errors import InvalidInput
 from iryo.imaging.cli.terminal import DatastoreOption, JsonOption
 
@@ -31,12 +31,6 @@ def add_commands(program: typer.Typer) -> None:
     program.add_typer(jobs, name="jobs")
 
 
-def _shell(context: typer.Context, *, json: bool = False) -> Shell:
-    shell: Shell = context.obj
-    shell.json = shell.json or json
-    return shell
-
-
 def list_jobs(
     context: typer.Context,
     *,
@@ -53,7 +47,7 @@ def list_jobs(
     """List the newest jobs, of all kinds."""
     from iryo.imaging.service.lookup import find_datastore
 
-    shell = _shell(context, json=json)
+    shell = shell_of(context, json=json)
     scope = None if datastore is None else find_datastore(shell.room, datastore).id
     with shell.app.database.read() as connection:
         found = shell.app.jobs.recent(
@@ -79,7 +73,7 @@ def list_jobs(
 
 def show(context: typer.Context, job: JobArgument, *, json: JsonOption = False) -> None:
     """Show one job: how far it is, who holds it, what went wrong."""
-    shell = _shell(context, json=json)
+    shell = shell_of(context, json=json)
     told = _told(shell.app.jobs.find(job))
     if shell.json:
         shell.emit(told)
@@ -90,7 +84,7 @@ def show(context: typer.Context, job: JobArgument, *, json: JsonOption = False) 
 
 def cancel(context: typer.Context, job: JobArgument, *, json: JsonOption = False) -> None:
     """Ask that a job end. What it has done so far is not undone."""
-    shell = _shell(context, json=json)
+    shell = shell_of(context, json=json)
     found = shell.app.jobs.find(job)
     with (
         shell.audited("cli:jobs.cancel", scope=found.scope, resource=job),
@@ -113,7 +107,7 @@ def resume(context: typer.Context, job: JobArgument, *, json: JsonOption = False
     """
     from iryo.app import RESUMABLE
 
-    shell = _shell(context, json=json)
+    shell = shell_of(context, json=json)
     found = shell.app.jobs.find(job)
     if found.kind not in RESUMABLE:
         raise InvalidInput(

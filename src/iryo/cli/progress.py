@@ -3,12 +3,10 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Event, Thread
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 from iryo.cli.shell import Shell
-
-if TYPE_CHECKING:
-    from rich.progress import Progress
+from iryo.imaging.cli.bar import bar
 
 __all__ = ["job_shown", "shown"]
 
@@ -21,7 +19,7 @@ def shown(shell: Shell, title: str) -> Iterator[Callable[[int, int], None]]:
     if shell.json or not shell.err.is_terminal:
         yield lambda _done, _total: None
         return
-    with _bar(shell, title) as progress:
+    with bar(shell.err, title, "objects") as progress:
         task = progress.add_task(title, total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)
 
@@ -48,25 +46,3 @@ def job_shown(shell: Shell, job_id: str, title: str) -> Iterator[None]:
     finally:
         over.set()
         watcher.join()
-
-
-def _bar(shell: Shell, title: str) -> "Progress":
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    columns: list[Any] = [
-        TextColumn(title),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("objects"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    ]
-    return Progress(*columns, console=shell.err, transient=True)

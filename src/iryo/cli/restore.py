@@ -10,11 +10,10 @@ from iryo.cli.backup import (
     check_apart,
     complain,
     place_at,
-    shell_of,
     url_of,
 )
 from iryo.cli.progress import shown
-from iryo.cli.shell import INTERRUPTED, Shell
+from iryo.cli.shell import INTERRUPTED, Shell, shell_of
 from iryo.errors import Conflict, IryoError
 from iryo.imaging.cli.terminal import JsonOption
 from iryo.imaging.cli.wording import size

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from iryo.cli.credentials import read_credentials, write_credentials
-from iryo.cli.shell import Shell
+from iryo.cli.shell import Shell, shell_of
 from iryo.errors import IryoError, NotFound
 from iryo.imaging.cli.terminal import JsonOption
 
@@ -28,12 +28,6 @@ def add_commands(program: typer.Typer) -> None:
     program.command("settings")(settings)
 
 
-def _shell(context: typer.Context, *, json: bool = False) -> Shell:
-    shell: Shell = context.obj
-    shell.json = shell.json or json
-    return shell
-
-
 def init(
     context: typer.Context,
     *,
@@ -52,7 +46,7 @@ def init(
     from iryo.imaging.service import datastores
     from iryo.imaging.service.lookup import DEFAULT_DATASTORE, active_datastores
 
-    shell = _shell(context, json=json)
+    shell = shell_of(context, json=json)
     home = shell.settings.home
     made: dict[str, str] = {}
     try:
@@ -106,7 +100,7 @@ def serve(
     """Serve the AWS protocols over HTTP, and run jobs, until Ctrl-C."""
     from iryo import logs
 
-    shell = _shell(context)
+    shell = shell_of(context)
     for name, value in (("host", host), ("port", port), ("server_workers", workers)):
         if value is not None:
             shell.flags[name] = value
@@ -155,7 +149,7 @@ def env(
     json: JsonOption = False,
 ) -> None:
     """Print the exports that point boto3 and the AWS CLI here: `eval "$(iryo env)"`."""
-    shell = _shell(context, json=json)
+    shell = shell_of(context, json=json)
     path: Path = shell.settings.home / CREDENTIALS
     found = read_credentials(path)
     if found is None:
@@ -183,7 +177,7 @@ def env(
 
 def settings(context: typer.Context, *, json: JsonOption = False) -> None:
     """Print each setting, its value and where that comes from."""
-    shell = _shell(context, json=json)
+    shell = shell_of(context, json=json)
     rows = shell.loaded.rows()
     if shell.json:
         shell.emit({name: {"value": value, "source": source} for name, value, source in rows})

@@ -20,6 +20,7 @@ from iryo.errors import (
 )
 
 if TYPE_CHECKING:  # so that `iryo --help` need not load the house
+    import typer
     from rich.console import Console
 
     from iryo.access.caller import Caller
@@ -28,7 +29,7 @@ if TYPE_CHECKING:  # so that `iryo --help` need not load the house
     from iryo.jobs import Job
     from iryo.settings import Loaded, Settings
 
-__all__ = ["Shell", "exit_code"]
+__all__ = ["Shell", "exit_code", "shell_of"]
 
 FAILED: Final = 1
 REFUSED: Final = 2
@@ -184,6 +185,13 @@ class Shell:
             sys.stderr.write(orjson.dumps(told).decode() + "\n")
         else:
             sys.stderr.write(f"iryo: {error.message}\n")
+
+
+def shell_of(context: "typer.Context", *, json: bool = False) -> Shell:
+    """The shell of this run; `json` is the command's own --json."""
+    shell: Shell = context.obj
+    shell.json = shell.json or json
+    return shell
 
 
 def _console(*, stderr: bool) -> "Console":

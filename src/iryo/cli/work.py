@@ -2,7 +2,7 @@
 
 import typer
 
-from iryo.cli.shell import Shell
+from iryo.cli.shell import shell_of
 
 __all__ = ["add_commands"]
 
@@ -21,7 +21,7 @@ def work(context: typer.Context) -> None:
     from iryo.app import open_app
     from iryo.work import work as run_jobs
 
-    shell: Shell = context.obj
+    shell = shell_of(context)
     logs.set_up(logs.Form(shell.settings.log_level, shell.settings.log_format))
 
     def ready() -> None:

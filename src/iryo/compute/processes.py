@@ -24,7 +24,7 @@ from iryo import logs
 from iryo.compute.within import Within
 from iryo.errors import TookTooLong, WorkerDied
 
-__all__ = ["ProcessExecutor"]
+__all__ = ["ProcessExecutor", "how_it_ended"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -124,11 +124,14 @@ class _Worker:
             # A closed socket ends it, if it has not ended yet.
             self._process.wait(_PATIENCE)
         self._process.kill()
-        status = self._process.wait()
-        if status < 0:
-            name = signal.strsignal(-status) or "unknown"
-            return f"process {self._process.pid} ended by signal {-status} ({name})"
-        return f"process {self._process.pid} ended with status {status}"
+        return f"process {self._process.pid} {how_it_ended(self._process.wait())}"
+
+
+def how_it_ended(status: int) -> str:
+    """What the exit status of a process says, as `subprocess` gives it."""
+    if status < 0:
+        return f"ended by signal {-status} ({signal.strsignal(-status) or 'unknown'})"
+    return f"ended with status {status}"
 
 
 class ProcessExecutor(Executor):

@@ -19,6 +19,7 @@ from queue import Empty, SimpleQueue
 from typing import BinaryIO, Final, cast
 
 from iryo.app import require_installation
+from iryo.compute.processes import how_it_ended
 from iryo.errors import InvalidInput, Unavailable
 from iryo.server.child import JOBS, READY, REFUSED, WEB, Part, send
 from iryo.server.listening import reserve, url_of
@@ -194,7 +195,7 @@ class _Supervisor:
         place.deaths = place.deaths + 1 if young else 1
         if place.deaths >= _YOUNG_DEATHS and not self._told:
             raise Unavailable(
-                f"process {place.part.name} does not begin: {_how_it_ended(status)}, "
+                f"process {place.part.name} does not begin: {how_it_ended(status)}, "
                 f"{place.deaths} times in a row"
             )
         pause = min(_LONGEST_PAUSE, _PAUSE * 2 ** (place.deaths - 2)) if place.deaths > 1 else 0.0
@@ -202,7 +203,7 @@ class _Supervisor:
         _LOG.warning(
             "process %s %s%s; it is started again",
             place.part.name,
-            _how_it_ended(status),
+            how_it_ended(status),
             f" ({said})" if said else "",
         )
 
@@ -230,9 +231,3 @@ class _Supervisor:
 def _close(process: "subprocess.Popen[bytes]") -> None:
     with suppress(OSError):
         cast("BinaryIO", process.stdin).close()
-
-
-def _how_it_ended(status: int) -> str:
-    if status < 0:
-        return f"ended by signal {-status} ({signal.strsignal(-status) or 'unknown'})"
-    return f"ended with status {status}"

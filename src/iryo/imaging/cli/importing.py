@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from iryo.errors import InvalidInput
+from iryo.imaging.cli.bar import bar
 from iryo.imaging.cli.terminal import DatastoreOption, JsonOption, Terminal, terminal_of
 from iryo.imaging.cli.wording import size
 
@@ -173,26 +174,7 @@ def _count(terminal: Terminal, job: "Job", counted: _Count, over: Event) -> None
 
 
 def _watch(terminal: Terminal, job: "Job", counted: _Count, over: Event) -> None:
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    with Progress(
-        TextColumn("Importing"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("files  {task.fields[rate]}"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        console=terminal.err,
-        transient=True,
-    ) as progress:
+    with bar(terminal.err, "Importing", "files  {task.fields[rate]}") as progress:
         task = progress.add_task("import", total=None, rate="")
         while True:
             last = over.wait(_POLL_SECONDS)
