@@ -266,7 +266,6 @@ def _client(access: S3Access) -> Any:
         use_fips_endpoint=False,
         tcp_keepalive=True,
     )
-    endpoint = access.endpoint or f"https://s3.{access.region}.amazonaws.com"
     given: dict[str, Any] = {}
     if access.key_id is not None:
         # As if there were no profile and no file of AWS's tools on this machine.
@@ -282,5 +281,5 @@ def _client(access: S3Access) -> Any:
         found_credentials()
         session = botocore.session.get_session()
     return session.create_client(
-        "s3", region_name=access.region, endpoint_url=endpoint, config=config, **given
+        "s3", region_name=access.region, endpoint_url=access.url, config=config, **given
     )

@@ -59,6 +59,11 @@ class S3Access:
     secret: str | None = field(default=None, repr=False)
     patience: float = 30.0
 
+    @property
+    def url(self) -> str:
+        """The endpoint, without a slash at its end."""
+        return (self.endpoint or f"https://s3.{self.region}.amazonaws.com").rstrip("/")
+
 
 class Objects(Protocol):
     """A store of immutable objects; safe to use from many threads.

@@ -290,7 +290,7 @@ def _store(bucket: str, prefix: str, access: S3Access) -> S3Store:
     obstore takes what it is not told from variables named AWS_..., and who has done
     ``eval "$(iryo env)"`` has the endpoint, the key and the secret of iryo itself in them.
     """
-    endpoint = (access.endpoint or f"https://s3.{access.region}.amazonaws.com").rstrip("/")
+    endpoint = access.url
     patience = timedelta(seconds=access.patience)
     return S3Store(
         bucket,
