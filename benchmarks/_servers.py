@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from iryo.app import App
 
-__all__ = ["free_port", "our_server"]
+__all__ = ["free_port", "our_server", "wait_for"]
 
 
 @contextmanager

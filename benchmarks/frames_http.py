@@ -27,6 +27,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from _load import Load, full, signed
+from _servers import wait_for
 from _tables import CONSOLE, installation, show, source_of_ct, write_ct_series
 from iryo.access import Role
 from iryo.app import App, open_app
@@ -96,19 +97,6 @@ def prepare(app: App, folder: Path, count: int) -> tuple[str, str]:
     return store.id, hit.id
 
 
-def wait_for(port: int) -> None:
-    """Until the server answers."""
-    while True:
-        try:
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-            connection.request("GET", "/-/health")
-            connection.getresponse().read()
-        except OSError:
-            time.sleep(0.1)
-        else:
-            return
-
-
 def latencies(port: int, key: tuple[str, str], path: str, count: int) -> tuple[list[float], int]:
     """Milliseconds of single requests on one connection, and the size of the answer."""
     connection = http.client.HTTPConnection("127.0.0.1", port)
@@ -162,7 +150,7 @@ def main() -> None:
                 [sys.executable, __file__, "serve", home, str(port), str(work / "bodies")]
             )
             try:
-                wait_for(port)
+                wait_for(port, server)
                 measured = measure(port, work)
                 meta = f"/datastore/{big_store}/imageSet/{big_set}/getImageSetMetadata"
                 latencies(port, key, meta, 5)

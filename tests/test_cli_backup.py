@@ -5,7 +5,6 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from iryo.backup import submit_backup
 from iryo.jobs import utcnow
 from iryo.jobs.store import jobs
 from iryo.settings import load
+from tests.grown.disk import small_disk
 from tests.imaging.site import make_instance
 from tests.program import Program
 
@@ -191,19 +191,8 @@ def test_neither_within_the_objects_nor_around_them(program: Program) -> None:
 @pytest.fixture
 def full_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 64 KiB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    done = None
-    with suppress(FileNotFoundError):
-        done = subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder],
-            check=False,
-            capture_output=True,
-        )
-    if done is None or done.returncode:
-        pytest.skip("needs the right to mount a small file system")
-    yield folder
-    subprocess.run(["umount", "--lazy", folder], check=True)
+    with small_disk(tmp_path / "disk", "64k") as folder:
+        yield folder
 
 
 def test_a_full_disk_is_said_in_one_line(program: Program, full_disk: Path, to: Path) -> None:

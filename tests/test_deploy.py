@@ -17,8 +17,9 @@ import yaml
 
 from iryo.settings import SETTINGS, load
 from tests.durability.trial import Trial, free_port
+from tests.installation import opened
 from tests.test_docs import command_paths
-from tests.test_server_starting import got, opened
+from tests.test_server_starting import got
 
 ROOT = Path(__file__).resolve().parent.parent
 DEPLOY = ROOT / "deploy"

@@ -19,23 +19,13 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.eventstream import EventStreamBuffer
 
-from iryo.access import create_key_file
-from iryo.app import KEY_FILE, App, open_app
+from iryo.app import App
 from iryo.errors import Unavailable
 from iryo.server import AwsEndpoint, application, serve
-from iryo.settings import load
 from iryo.store.sql import Database
 from iryo.wire.aws import Gateway, ServiceTable
+from tests.installation import opened
 from tests.program import installed
-
-
-def opened(folder: Path, **flags: Any) -> App:
-    """An installation of its own."""
-    home = folder / "home"
-    home.mkdir(mode=0o700)
-    create_key_file(home / KEY_FILE)
-    settings = load({"home": home, "compute": "inline", "port": 0, **flags}, {}, None).settings
-    return open_app(settings, serving=True)
 
 
 def test_a_port_that_is_taken_is_told_of(tmp_path: Path) -> None:

@@ -1,10 +1,12 @@
 """Stores of every kind, for installations that are backed up and restored."""
 
 from collections.abc import Callable, Iterator
-from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
+from tests.backup.ward import import_files
+from tests.durability.trial import Trial
 from tests.grown.postgres import Postgres
 from tests.grown.s3 import S3Server
 
@@ -12,10 +14,17 @@ Stores = dict[str, str]
 
 
 @pytest.fixture
-def grown() -> None:
-    """S3 is what iryo can be set to, from the commit on that brings it."""
-    if find_spec("iryo.store.s3") is None:
-        pytest.skip("iryo has no S3 yet")
+def trial(tmp_path: Path) -> Trial:
+    """A small installation that holds two instances."""
+    made = Trial(tmp_path)
+    import_files(made, 2)
+    return made
+
+
+@pytest.fixture
+def to(tmp_path: Path) -> str:
+    """Where backups go."""
+    return (tmp_path / "backup").as_uri()
 
 
 @pytest.fixture
@@ -26,8 +35,6 @@ def stores(request: pytest.FixtureRequest) -> Iterator[Callable[[str, str], Stor
     def make(rows: str, objects: str) -> Stores:
         if (rows, objects) == ("sqlite", "folder"):
             return {}
-        if objects == "s3":
-            request.getfixturevalue("grown")
         server: S3Server = request.getfixturevalue("s3_server")
         access = server.access
         assert access.endpoint is not None

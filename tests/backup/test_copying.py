@@ -25,7 +25,6 @@ def target(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Objects]:
     if request.param == "folder":
         made: Objects = FolderObjects(tmp_path / "target")
     else:
-        request.getfixturevalue("grown")
         server: S3Server = request.getfixturevalue("s3_server")
         made = open_objects(f"s3://{server.bucket()}", server.access)
     yield made

@@ -7,7 +7,6 @@ import random
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from importlib.util import find_spec
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -33,7 +32,7 @@ from tests.durability.trial import Trial
 KILLS = 10  # on each kind of installation; together 20
 
 SMALL = ("sqlite", "folder")
-GROWN = ("postgresql", "s3" if find_spec("iryo.store.s3") else "folder")
+GROWN = ("postgresql", "s3")
 Maker = Callable[[str, str], dict[str, str]]
 
 

@@ -41,11 +41,6 @@ def trial(tmp_path: Path) -> Trial:
     return Trial(tmp_path)
 
 
-@pytest.fixture
-def to(tmp_path: Path) -> str:
-    return (tmp_path / "backup").as_uri()
-
-
 def test_comes_back_equal(tmp_path: Path, trial: Trial, to: str) -> None:
     import_files(trial, 3)
     import_files(trial, 2)

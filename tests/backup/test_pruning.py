@@ -28,18 +28,6 @@ def running(_job: str) -> bool:
     return False
 
 
-@pytest.fixture
-def trial(tmp_path: Path) -> Trial:
-    made = Trial(tmp_path)
-    import_files(made, 2)
-    return made
-
-
-@pytest.fixture
-def to(tmp_path: Path) -> str:
-    return (tmp_path / "backup").as_uri()
-
-
 def test_keeps_the_newest(tmp_path: Path, trial: Trial, to: str) -> None:
     first = back_up(trial, to)
     import_files(trial, 2)

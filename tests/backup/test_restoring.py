@@ -28,18 +28,6 @@ from tests.backup.ward import (
 from tests.durability.trial import Trial
 
 
-@pytest.fixture
-def trial(tmp_path: Path) -> Trial:
-    made = Trial(tmp_path)
-    import_files(made, 2)
-    return made
-
-
-@pytest.fixture
-def to(tmp_path: Path) -> str:
-    return (tmp_path / "backup").as_uri()
-
-
 def test_refuses_what_is_not_empty(tmp_path: Path, trial: Trial, to: str) -> None:
     back_up(trial, to)
     with pytest.raises(Conflict, match=r"has rows in .*choose another home"):

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
 
@@ -23,7 +22,7 @@ from tests.durability.trial import Trial
 from tests.grown.s3 import S3Server
 
 ROWS = ("sqlite", "postgresql")
-OBJECTS = ("folder", "s3") if find_spec("iryo.store.s3") else ("folder",)  # until it lands
+OBJECTS = ("folder", "s3")
 
 
 @pytest.mark.parametrize(("rows", "objects"), list(product(ROWS, OBJECTS)))

@@ -1,6 +1,4 @@
 import os
-import subprocess
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +6,7 @@ import pytest
 
 from iryo.doctor import place
 from tests.doctor.patient import found, installed, one
+from tests.grown.disk import small_disk
 
 
 @pytest.fixture
@@ -70,23 +69,10 @@ def test_key_file(home: Path) -> None:
 
 
 def test_disk_space(home: Path, tmp_path: Path) -> None:
-    small = tmp_path / "small"
-    small.mkdir()
-    done = None
-    with suppress(FileNotFoundError):
-        done = subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", small],
-            check=False,
-            capture_output=True,
-        )
-    if done is None or done.returncode:
-        pytest.skip("needs the right to mount a small file system")
-    try:
+    with small_disk(tmp_path / "small", "1m") as small:
         told = found(home, "disk space", objects=small.as_uri())
         assert [one.level.value for one in told][-1] == "fail"
         assert f"{small} (objects): 0.0 GB free" in told[-1].found
-    finally:
-        subprocess.run(["umount", "--lazy", small], check=True)
 
 
 def test_file_systems(home: Path) -> None:

@@ -1,7 +1,6 @@
 """A disk without room: the job waits and says for what; when there is room it goes on."""
 
 import os
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,21 +13,14 @@ from iryo.imaging.service import imports
 from iryo.imaging.store import IMPORT_KIND
 from iryo.jobs import JobRunner, JobState
 from tests.durability.trial import Trial
+from tests.grown.disk import small_disk
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
+def disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 16 MiB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=16m,mode=0700", "tmpfs", str(folder)]
-    done = None
-    with suppress(FileNotFoundError):
-        done = subprocess.run(command, check=False, capture_output=True)
-    if done is None or done.returncode:
-        pytest.skip("needs the right to mount a small file system")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+    with small_disk(tmp_path / "disk", "16m") as folder:
+        yield folder
 
 
 @contextmanager
@@ -47,14 +39,14 @@ def filled(folder: Path) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("part", ["objects", "database", "output"])
-def test_an_import_waits_for_room(tmp_path: Path, small_disk: Path, part: str) -> None:
+def test_an_import_waits_for_room(tmp_path: Path, disk: Path, part: str) -> None:
     stores = {
-        "objects": {"objects": f"file://{small_disk}/objects"},
-        "database": {"database": f"sqlite:///{small_disk}/iryo.sqlite"},
+        "objects": {"objects": f"file://{disk}/objects"},
+        "database": {"database": f"sqlite:///{disk}/iryo.sqlite"},
         "output": {},
     }[part]
     trial = Trial(tmp_path, stores)
-    output = (small_disk if part == "output" else tmp_path) / "reports"
+    output = (disk if part == "output" else tmp_path) / "reports"
     with trial.opened() as app:
         before = trial.files(5)
         after = trial.files(40)
@@ -69,7 +61,7 @@ def test_an_import_waits_for_room(tmp_path: Path, small_disk: Path, part: str) -
         )
         assert runner.run(ordered(before)).state is JobState.COMPLETED
         job_id = ordered(after)
-        with filled(small_disk):
+        with filled(disk):
             if part == "database":
                 # No room even to write down who does it; the threads of a server ask again.
                 with pytest.raises(Unavailable, match="the disk is full"):

@@ -1,9 +1,5 @@
 """The server that tests start: it starts, dies and comes back as it is told."""
 
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +7,7 @@ import psutil
 import psycopg
 import pytest
 
+from tests.grown.owner import killed_owner_of
 from tests.grown.postgres import Postgres, wait_for_end
 
 
@@ -86,14 +83,4 @@ with Postgres() as server:
 
 
 def test_it_does_not_outlive_who_started_it(postgres: Postgres, root: Path) -> None:  # noqa: ARG001
-    with subprocess.Popen(
-        [sys.executable, "-c", OWNER],
-        cwd=root,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as owner:
-        assert owner.stdout is not None
-        server = psutil.Process(int(owner.stdout.readline()))
-        os.kill(owner.pid, signal.SIGKILL)
-    wait_for_end(server)
+    wait_for_end(killed_owner_of(OWNER, root))

@@ -1,18 +1,14 @@
 """What the S3 server of the tests honours: else the tests on it would show nothing."""
 
-import os
-import signal
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
 from typing import Any
 
-import psutil
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
+from tests.grown.owner import killed_owner_of
 from tests.grown.postgres import wait_for_end
 from tests.grown.s3 import S3Server, client_of
 
@@ -141,14 +137,4 @@ with S3Server() as server:
 
 
 def test_it_does_not_outlive_who_started_it(root: Path) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-c", OWNER],
-        cwd=root,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as owner:
-        assert owner.stdout is not None
-        server = psutil.Process(int(owner.stdout.readline()))
-        os.kill(owner.pid, signal.SIGKILL)
-    wait_for_end(server)
+    wait_for_end(killed_owner_of(OWNER, root))

@@ -13,24 +13,15 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import text
 
 from iryo import __version__
-from iryo.access import Role, create_key_file
-from iryo.app import KEY_FILE, App, open_app
+from iryo.access import Role
+from iryo.app import App
 from iryo.server import application
 from iryo.server.ready import Readiness
-from iryo.settings import load
 from iryo.watch import METRICS
 from iryo.wire.http import Request
+from tests.installation import opened
 
 TOKEN = "a long token"
-
-
-def opened(folder: Path, **flags: Any) -> App:
-    """An installation of its own."""
-    home = folder / "home"
-    home.mkdir(mode=0o700)
-    create_key_file(home / KEY_FILE)
-    settings = load({"home": home, "compute": "inline", "port": 0, **flags}, {}, None).settings
-    return open_app(settings, serving=True)
 
 
 @pytest.fixture

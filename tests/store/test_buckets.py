@@ -1,6 +1,5 @@
 """Buckets through a line that does wrong: what passes is repeated, what lasts is told."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from io import BytesIO
 from typing import Any, Final
@@ -14,12 +13,6 @@ from tests.grown.s3 import S3Server
 
 DATA: Final = bytes(range(256)) * 400
 BROKEN: Final[list[Fault]] = ["503", "cut-request", "lose-answer", "reset", "truncate"]
-
-
-@pytest.fixture
-def proxy(s3_server: S3Server) -> Iterator[FaultProxy]:
-    with FaultProxy(s3_server.host, s3_server.port) as proxy:
-        yield proxy
 
 
 @pytest.fixture

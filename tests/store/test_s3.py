@@ -48,22 +48,6 @@ class TestS3InTrouble(ObjectsSuite):
 
 
 @pytest.fixture
-def proxy(s3_server: S3Server) -> Iterator[FaultProxy]:
-    with FaultProxy(s3_server.host, s3_server.port) as proxy:
-        yield proxy
-
-
-@pytest.fixture
-def bucket(s3_server: S3Server) -> str:
-    return s3_server.bucket()
-
-
-@pytest.fixture
-def access(s3_server: S3Server, proxy: FaultProxy) -> S3Access:
-    return replace(s3_server.access, endpoint=proxy.url)
-
-
-@pytest.fixture
 def objects(bucket: str, access: S3Access) -> Objects:
     """Behind the proxy."""
     return open_objects(f"s3://{bucket}/p", access)

@@ -1,7 +1,6 @@
 """Which S3 server is asked and with whose credentials: as the settings say, not the environment."""
 
 import os
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,22 +12,6 @@ from iryo.store.objects import S3Access, open_objects
 from iryo.store.s3 import found_credentials
 from tests.grown.proxy import FaultProxy
 from tests.grown.s3 import S3Server
-
-
-@pytest.fixture
-def proxy(s3_server: S3Server) -> Iterator[FaultProxy]:
-    with FaultProxy(s3_server.host, s3_server.port) as proxy:
-        yield proxy
-
-
-@pytest.fixture
-def bucket(s3_server: S3Server) -> str:
-    return s3_server.bucket()
-
-
-@pytest.fixture
-def access(s3_server: S3Server, proxy: FaultProxy) -> S3Access:
-    return replace(s3_server.access, endpoint=proxy.url)
 
 
 @pytest.mark.parametrize(

@@ -12,12 +12,10 @@ from typing import Any
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from iryo.access import create_key_file
-from iryo.app import KEY_FILE, App, open_app
 from iryo.imaging.model import ImportOrder
 from iryo.imaging.service import datastores, imports
-from iryo.settings import load
 from tests.imaging.site import make_instance
+from tests.installation import opened
 
 MARKER = "Zebrafinch"
 
@@ -66,13 +64,6 @@ def collector() -> Iterator[Collector]:
     made.server.shutdown()
     made.server.server_close()
     thread.join()
-
-
-def opened(folder: Path, **flags: Any) -> App:
-    home = folder / "home"
-    home.mkdir(mode=0o700)
-    create_key_file(home / KEY_FILE)
-    return open_app(load({"home": home, "compute": "inline", **flags}, {}, None).settings)
 
 
 def test_an_import_is_traced_and_tells_nothing_of_patients(
