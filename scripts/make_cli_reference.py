@@ -31,6 +31,7 @@ standard error.
 | 0 | done |
 | 1 | tried, and it failed, wholly or in part |
 | 2 | refused, nothing was done: the command line, what it names, or who asks is at fault |
+| 3 | done, but not all could be checked (`iryo verify`) |
 | 130 | stopped with Ctrl-C |
 
 Completion for the shell in use: `iryo --install-completion`.

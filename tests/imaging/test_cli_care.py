@@ -63,6 +63,26 @@ def test_verify_tells_and_damage_is_cleared_when_it_is_gone(
     program.says("verify", "--quick")
 
 
+def test_verify_tells_what_could_not_be_checked(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("iryo.dicom.unpack_header", fail)
+    told = program.json("verify", "--deep", code=3)
+    assert (told["damage"], told["unchecked"], told["instances"]) == (0, 2, 0)
+    shown = program.here("verify", "--deep")
+    assert shown.exit_code == 3
+    assert "Could not be checked" in shown.output
+    assert "could not be checked: 1.2.3.1.1: it wants more memory than there is" in shown.output
+    assert program.says("damage", "list", "--json") == ""
+    harm(packs(program)[0])
+    program.says("verify", "--deep", code=1)  # damage weighs more
+    monkeypatch.undo()
+    assert program.json("verify", "--deep", code=1)["unchecked"] == 0
+
+
 def test_import_again_heals(program: Program, tmp_path: Path) -> None:
     harm(packs(program)[0])
     program.says("verify", code=1)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["damage_commands", "datastore_id", "verify"]
 
+_UNCHECKED: Final = 3  # the exit code
 _SHOWN: Final = 20
 _TOLD: Final = 1000
 
@@ -57,7 +58,8 @@ def verify(
 ) -> None:
     """Recompute the checksums of all that is stored, and put what is damaged in quarantine.
 
-    Exit code 0: all is whole; 1: damage was found, or the run failed; 130: interrupted.
+    Exit code 0: all is whole; 1: damage was found, or the run failed; 3: no damage was found, but
+    not all could be checked, such as for want of memory; 130: interrupted.
     """
     from iryo.imaging.service.care import damage
     from iryo.imaging.service.care import verify as verifying
@@ -84,6 +86,8 @@ def verify(
         _tell(terminal, job.id, result, found)
     if result["damage"]:
         raise typer.Exit(FAILED)
+    if result["unchecked"]:
+        raise typer.Exit(_UNCHECKED)
 
 
 def _tell(terminal: Terminal, job_id: str, result: dict[str, Any], found: "list[Damage]") -> None:
@@ -95,8 +99,13 @@ def _tell(terminal: Terminal, job_id: str, result: dict[str, Any], found: "list[
         ("Objects without a row", f"{result['orphans']:,}, {size(result['orphanBytes'])}"),
         ("Damage", f"{result['damage']:,}" if result["damage"] else "none"),
     ]
+    if result["unchecked"]:
+        rows.append(("Could not be checked", f"{result['unchecked']:,}"))
     terminal.table(["Verified", job_id], rows)
     _table(terminal, found)
+    for one in result["uncheckedFirst"][:_SHOWN]:
+        what = one.get("SOPInstanceUID") or f"image set {one['imageSetId']} v{one['version']}"
+        terminal.err.print(f"could not be checked: {what}: {one['reason']}", soft_wrap=True)
 
 
 def _table(terminal: Terminal, found: "list[Damage]") -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 from xxhash import xxh3_128_digest
 
 from iryo.compute import Outcome
-from iryo.errors import Damaged, LeaseLost, Unavailable, WorkerDied
+from iryo.errors import Damaged, LeaseLost, Unavailable
 from iryo.imaging.service import export, read
 from iryo.imaging.service.care import clearing, damage, verify
 from iryo.imaging.service.care.check import Depth
@@ -269,35 +269,6 @@ def test_a_run_can_be_begun_anew(house: House) -> None:
     assert second.id != first.id
     assert house.app.jobs.find(first.id).state == "CANCELLED"
     assert verify.unfinished(house.room, verify.VERIFY_KIND, house.store) == second
-
-
-class Dying:
-    """Workers that die of certain instances."""
-
-    def __init__(self, deadly: str) -> None:
-        self.deadly = deadly
-
-    def map_unordered(
-        self, function: Callable[[Any], Any], items: Iterable[Any]
-    ) -> Generator[Outcome[Any, Any], None, None]:
-        for item in items:
-            if self.deadly in repr(item):
-                yield Outcome(item, error=WorkerDied("gone"))
-            else:
-                yield Outcome(item, value=function(item))
-
-
-def test_what_kills_its_worker_is_damage_and_the_others_are_checked(house: House) -> None:
-    filled(house, 1, 3)
-    room = replace(house.room, compute=cast("Any", Dying(row_of(house, "1.2.3.1.2").key)))
-    result = verified(house, room=room)
-    found = open_damage(house)
-    assert result["instances"] == 2
-    assert {one.kind for one in found} == {"WrongFrame", "WrongDocument"}
-    assert {one.found for one in found} == {
-        "the process that decoded it died",
-        "the process that read it died",
-    }
 
 
 def test_a_store_that_is_away_is_no_damage(house: House) -> None:

@@ -14,18 +14,33 @@ from xxhash import xxh3_128
 
 from iryo import dicom
 from iryo.dicom.syntaxes import HTJ2K_LOSSLESS_RPCL, JPEG_2000_LOSSLESS, syntax
-from iryo.errors import Damaged, IryoError, NotFound, Unavailable
-from iryo.imaging.service.care.kinds import Checked, DamageKind, Finding
+from iryo.errors import Damaged, InvalidInput, IryoError, NotFound, TooLarge, Unavailable
+from iryo.imaging.service.care.kinds import Checked, DamageKind, Finding, Unchecked
 from iryo.store.address import Stores, opened
 from iryo.store.objects import Objects
 
-__all__ = ["Depth", "InstanceBatch", "StoredInstance", "check_instances"]
+__all__ = [
+    "Depth",
+    "InstanceBatch",
+    "StoredInstance",
+    "check_instances",
+    "could_not",
+    "reason",
+]
 
 _PLACE: Final = struct.Struct("<QQ")
 _AT_ONCE: Final = 64 << 20  # an instance up to this size is read once and kept
 _CHUNK: Final = 8 << 20
 _LARGEST_DIGEST: Final = 512 << 20  # a file up to this size is put together to prove its digest
 _DECODED: Final = (HTJ2K_LOSSLESS_RPCL, JPEG_2000_LOSSLESS)
+_SAMPLE_BYTES: Final = 12  # what OpenJPEG works with for each sample, generously
+
+# What reading contents raises because of them. All else (no memory, a store that is away, a fault
+# of our own) says nothing of them.
+_OF_CONTENT: Final = (
+    *(Damaged, InvalidInput, zlib.error, struct.error),
+    *(ValueError, LookupError, TypeError, AttributeError, ArithmeticError),
+)
 
 
 class Depth(StrEnum):
@@ -87,19 +102,45 @@ class InstanceBatch:
 def check_instances(batch: InstanceBatch) -> Checked:
     """Check a batch. What is wrong with one instance keeps none of the others from being checked.
 
+    Only what is known to be wrong is a finding. An instance for which there is no memory, or at
+    which a part of ours fails, could not be checked, and is told as that.
+
     Raises:
         Unavailable: the store is away; nothing is said of the batch.
     """
     objects, _ = opened(batch.stores)
     checked = Checked()
     for instance in batch.instances:
-        found = list(_check(objects, instance, batch.depth, checked))
-        checked.findings += found
+        try:
+            for finding in _check(objects, instance, batch.depth, checked):
+                checked.findings.append(finding)
+        except Unavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, others are to be checked too
+            checked.could_not(could_not(instance, reason(error)))
+            continue
         checked.count("instances")
         checked.count("frames", len(instance.frames) // _PLACE.size)
         if batch.depth is not Depth.QUICK:
             checked.count("bytes", instance.stored_size)
     return checked
+
+
+def could_not(instance: StoredInstance, why: str) -> Unchecked:
+    """An instance that could not be checked."""
+    return Unchecked(
+        instance.pack,
+        why,
+        instance_key=instance.key,
+        sop_instance_uid=instance.sop_instance_uid,
+    )
+
+
+def reason(error: BaseException) -> str:
+    """Why something could not be checked; what others raise may quote the data."""
+    if isinstance(error, MemoryError):
+        return "it wants more memory than there is (the setting worker_memory bounds a worker)"
+    return error.message if isinstance(error, IryoError) else f"failed with {type(error).__name__}"
 
 
 class _Bytes:
@@ -166,9 +207,12 @@ def _check(
         for kind, found, expected, frame in _contents(data, instance, checked, deep=deep):
             wrong = True
             yield finding(kind, found, expected, frame)
-    except Unavailable:
-        raise
-    except Exception as error:  # noqa: BLE001 - whatever it is, others are to be checked too
+    except NotFound:
+        yield finding(DamageKind.MISSING_PACK, "no object", "a pack")
+        return
+    except TooLarge:
+        raise  # more than this process can do
+    except _OF_CONTENT as error:
         wrong = True
         yield finding(DamageKind.WRONG_CONTENT, _told(error), "content that can be read")
     if instance.stored_hash is None and not wrong:
@@ -201,7 +245,9 @@ def _contents(
         packed = data.part(*instance.header)
         header = dicom.unpack_header(packed)
         description = dicom.describe_stored(header) if frames else None
-    except IryoError as error:
+    except TooLarge:
+        raise
+    except (Damaged, InvalidInput) as error:
         yield DamageKind.WRONG_HEADER, _told(error), "the header of the instance", None
         return
     decoded = own.get("ChecksumType") == "DECOMPRESSED" and instance.stored_syntax in _DECODED
@@ -223,7 +269,11 @@ def _frame(
     description: dicom.PixelDescription | None,
     stored_syntax: str | None,
 ) -> tuple[str, str] | None:
-    """What is found and what is expected of a frame, None if that is the same."""
+    """What is found and what is expected of a frame, None if that is the same.
+
+    Raises:
+        TooLarge, MemoryError: there is no memory to decode it.
+    """
     (level,) = told["PixelDataChecksumFromBaseToFullResolution"]
     expected = f"CRC32 {level['Checksum']:08x}"
     if description is None or stored_syntax is None:
@@ -231,7 +281,11 @@ def _frame(
         return None if found == expected else (found, expected)
     try:
         samples = np.ascontiguousarray(dicom.decode_stored(data, description, stored_syntax))
-    except IryoError as error:
+    except TooLarge:
+        raise
+    except InvalidInput as error:
+        # OpenJPEG says the same of bytes that it cannot read and of memory that it does not get.
+        np.empty(description.rows * description.columns * description.samples * _SAMPLE_BYTES, "u1")
         return _told(error), expected
     found = f"CRC32 {imagecodecs.zlibng_crc32(samples.tobytes()):08x}"
     if told.get("MinPixelValue") is not None:

@@ -4,15 +4,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from iryo.errors import Damaged, NotFound
+from iryo.errors import Damaged, NotFound, Unavailable
 from iryo.imaging import documents
 from iryo.imaging.model import frame_id
-from iryo.imaging.service.care.check import Depth
-from iryo.imaging.service.care.kinds import Checked, DamageKind, Finding
+from iryo.imaging.service.care.check import Depth, reason
+from iryo.imaging.service.care.kinds import Checked, DamageKind, Finding, Unchecked
 from iryo.store.address import Stores, opened
 from iryo.store.objects import Objects
 
-__all__ = ["DocumentBatch", "StoredVersion", "check_documents"]
+__all__ = ["DocumentBatch", "StoredVersion", "check_documents", "could_not_read"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,13 @@ def check_documents(batch: DocumentBatch) -> Checked:
     objects, _ = opened(batch.stores)
     checked = Checked()
     for version in batch.versions:
-        wrong = next(_check(objects, version, batch.depth, checked), None)
+        try:
+            wrong = next(_check(objects, version, batch.depth, checked), None)
+        except Unavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 - no memory, a fault of our own: no word of it
+            checked.could_not(could_not_read(version, reason(error)))
+            continue
         checked.count("documents")
         if wrong is not None:
             kind, found, expected = wrong
@@ -70,6 +76,13 @@ def check_documents(batch: DocumentBatch) -> Checked:
                 )
             )
     return checked
+
+
+def could_not_read(version: StoredVersion, why: str) -> Unchecked:
+    """A document that could not be checked."""
+    return Unchecked(
+        version.document, why, image_set_id=version.image_set_id, version=version.number
+    )
 
 
 def _check(

@@ -67,7 +67,8 @@ def _instance_is_whole(room: Room, key: str) -> bool:
         return True  # it was reclaimed
     stores = (room.objects, room.database)
     batch = InstanceBatch(0, stores, Depth.DEEP, (walk.to_stored(found),))
-    return not check_instances(batch).findings
+    checked = check_instances(batch)
+    return not (checked.findings or checked.unchecked)
 
 
 def _document_is_whole(room: Room, row: Damage) -> bool:
@@ -76,7 +77,8 @@ def _document_is_whole(room: Room, row: Damage) -> bool:
     if version is None or (version.image_set_id, version.number) != (row.image_set_id, row.version):
         return True  # its image set was deleted
     stores = (room.objects, room.database)
-    return not check_documents(DocumentBatch(0, stores, Depth.DEEP, (version,))).findings
+    checked = check_documents(DocumentBatch(0, stores, Depth.DEEP, (version,)))
+    return not (checked.findings or checked.unchecked)
 
 
 def _lift(connection: Connection, key: str) -> None:

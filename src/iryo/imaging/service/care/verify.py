@@ -9,19 +9,18 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import count, islice
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from sqlalchemy import delete, insert, select, update
 
-from iryo.errors import WorkerDied
-from iryo.imaging.service.care import damage, orphans, walk
+from iryo.imaging.service.care import alone, damage, orphans, walk
 from iryo.imaging.service.care.check import Depth, InstanceBatch, StoredInstance, check_instances
 from iryo.imaging.service.care.check_documents import (
     DocumentBatch,
     StoredVersion,
     check_documents,
 )
-from iryo.imaging.service.care.kinds import Checked, DamageKind, Finding
+from iryo.imaging.service.care.kinds import Checked, Finding, Unchecked
 from iryo.imaging.service.care.pace import Pace
 from iryo.imaging.service.room import Room
 from iryo.imaging.store import care_cursors, instances
@@ -36,9 +35,9 @@ ALL: Final = "*"
 _BATCH: Final = 128
 _BATCH_BYTES: Final = 32 << 20
 _DOCUMENTS: Final = 32
+_TOLD: Final = 100  # of what could not be checked; there is no end of it where memory is short
+_FIRST: Final = "uncheckedFirst"
 _WAIT: Final = 0.25  # seconds between two looks whether to stop, while the pace is kept
-
-B = TypeVar("B", InstanceBatch, DocumentBatch)
 
 
 def unfinished(room: Room, kind: str, scope: str) -> Job | None:
@@ -94,6 +93,8 @@ class _Run:
     phase: str = "instances"
     after: Any = None
     counts: dict[str, int] = field(default_factory=dict)
+    unchecked: list[dict[str, Any]] = field(default_factory=list)
+    """The first of what could not be checked, as it is told."""
     next: int = 0
     waiting: dict[int, tuple[Any, Checked]] = field(default_factory=dict)
 
@@ -108,7 +109,9 @@ class _Run:
         with self.room.database.read() as connection:
             row = connection.execute(query).one_or_none()
         if row is not None:
-            self.phase, self.after, self.counts = row.phase, row.after, dict(row.counts)
+            noted: dict[str, Any] = dict(row.counts)
+            self.unchecked = noted.pop(_FIRST, [])
+            self.phase, self.after, self.counts = row.phase, row.after, noted
             return
         with self.room.database.write() as connection:
             self.context.hold(connection)
@@ -123,7 +126,7 @@ class _Run:
         self.phase, self.after, self.next = phase, None, 0
         with self.room.database.write() as connection:
             self.context.hold(connection)
-            self._write(connection)
+            self.write(connection)
 
     def note(
         self,
@@ -138,8 +141,7 @@ class _Run:
         while self.next in self.waiting:
             # Only what has nothing unanswered before it moves the cursor.
             self.after, done = self.waiting.pop(self.next)
-            for name, added in done.counts.items():
-                self.counts[name] = self.counts.get(name, 0) + added
+            self.count(done)
             self.next += 1
         found = [
             (datastore_ids[finding.instance_key or f"{finding.image_set_id}"], finding)
@@ -149,7 +151,7 @@ class _Run:
             self.context.hold(connection)
             for key, value in checked.hashes.items():
                 _keep_hash(connection, items[key], value)
-            self._write(connection)
+            self.write(connection)
             moved = damage.record(
                 connection, found, items, job_id=self.context.job.id, now=self.room.clock()
             )
@@ -158,11 +160,22 @@ class _Run:
         self.context.progress(self.counts.get("instances", 0) + self.counts.get("documents", 0))
         return moved
 
-    def _write(self, connection: Any) -> None:
+    def count(self, done: Checked) -> None:
+        """Add what was looked at to what was before."""
+        for name, added in done.counts.items():
+            self.counts[name] = self.counts.get(name, 0) + added
+        self.unchecked += map(_told, done.unchecked[: _TOLD - len(self.unchecked)])
+
+    def write(self, connection: Any) -> None:
+        """Write down how far it is."""
         connection.execute(
             update(care_cursors)
             .where(care_cursors.c.job_id == self.context.job.id)
-            .values(phase=self.phase, after=self.after, counts=self.counts)
+            .values(
+                phase=self.phase,
+                after=self.after,
+                counts={**self.counts, _FIRST: self.unchecked},
+            )
         )
 
 
@@ -172,7 +185,8 @@ def run_verify(
     """The handler of verify jobs.
 
     Its result: counts of what was looked at, `damage` (how many of it are open that this run
-    found), `orphans` and `orphanBytes` (objects that no row names).
+    found), `unchecked` (how many instances and documents could not be checked; the first of them in
+    `uncheckedFirst`), `orphans` and `orphanBytes` (objects that no row names).
     """
 
     def wait(seconds: float) -> None:
@@ -198,8 +212,9 @@ def run_verify(
         found = damage.number(connection, context.job.id)
     return {
         "depth": run.depth,
-        **dict.fromkeys(("instances", "frames", "documents", "bytes"), 0),
+        **dict.fromkeys(("instances", "frames", "documents", "bytes", "unchecked"), 0),
         **run.counts,
+        _FIRST: run.unchecked,
         "damage": found,
         "orphans": unnamed.objects,
         "orphanBytes": unnamed.bytes,
@@ -217,7 +232,9 @@ def _instances(run: _Run) -> None:
                 run.pace.take(sum(item.stored_size for item in items))
             yield InstanceBatch(next(numbers), room.stores, run.depth, items)
 
-    for batch, checked in _checked(run, check_instances, batches(), _alone):
+    for batch, checked in alone.each(
+        room.compute, run.context, check_instances, batches(), alone.instances
+    ):
         items = {item.key: item for item in batch.instances}
         owners = {item.key: item.datastore_id for item in batch.instances}
         moved = run.note(batch.number, batch.instances[-1].key, checked, items, owners)
@@ -233,8 +250,10 @@ def _again(run: _Run, keys: list[str]) -> list[str]:
     stores = (run.room.objects, run.room.database)
     checked = check_instances(InstanceBatch(0, stores, run.depth, tuple(items.values())))
     owners = {key: item.datastore_id for key, item in items.items()}
+    run.count(Checked(unchecked=checked.unchecked, counts={"unchecked": len(checked.unchecked)}))
     with run.room.database.write() as connection:
         run.context.hold(connection)
+        run.write(connection)
         return damage.record(
             connection,
             [(owners[f"{finding.instance_key}"], finding) for finding in checked.findings],
@@ -254,7 +273,9 @@ def _documents(run: _Run) -> None:
         while items := tuple(islice(stored, _DOCUMENTS)):
             yield DocumentBatch(next(numbers), room.stores, run.depth, items)
 
-    for batch, checked in _checked(run, check_documents, batches(), _document_alone):
+    for batch, checked in alone.each(
+        room.compute, run.context, check_documents, batches(), alone.documents
+    ):
         run.pace.take(checked.counts.get("bytes", 0))
         last = batch.versions[-1]
         owners = {one.image_set_id: one.datastore_id for one in batch.versions}
@@ -275,71 +296,17 @@ def _still_wrong(
             yield finding
 
 
-def _checked(
-    run: _Run,
-    function: Callable[[B], Checked],
-    batches: Iterator[B],
-    alone: Callable[[B], Iterator[tuple[B, Finding]]],
-) -> Iterator[tuple[B, Checked]]:
-    """Each batch with what came of it; what kills its worker is found by checking it alone."""
-    for outcome in run.room.compute.map_unordered(function, batches):
-        run.context.check()
-        if outcome.error is None:
-            yield outcome.item, outcome.value or Checked()
-        elif isinstance(outcome.error, WorkerDied):
-            yield outcome.item, _one_by_one(run, function, alone(outcome.item))
-        else:
-            raise outcome.error
-
-
-def _one_by_one(
-    run: _Run, function: Callable[[B], Checked], singles: Iterator[tuple[B, Finding]]
-) -> Checked:
-    total = Checked()
-    fatal: dict[int, Finding] = {}
-
-    def items() -> Iterator[B]:
-        for single, finding in singles:
-            fatal[single.number] = finding
-            yield single
-
-    for outcome in run.room.compute.map_unordered(function, items()):
-        run.context.check()
-        if isinstance(outcome.error, WorkerDied):
-            total.findings.append(fatal[outcome.item.number])
-        elif outcome.error is not None:
-            raise outcome.error
-        elif outcome.value is not None:
-            total.findings += outcome.value.findings
-            total.hashes |= outcome.value.hashes
-            for name, number in outcome.value.counts.items():
-                total.count(name, number)
-    return total
-
-
-def _alone(batch: InstanceBatch) -> Iterator[tuple[InstanceBatch, Finding]]:
-    for number, item in enumerate(batch.instances):
-        finding = Finding(
-            DamageKind.WRONG_FRAME,
-            item.pack,
-            "the process that decoded it died",
-            "frames that can be decoded",
-            instance_key=item.key,
-        )
-        yield replace(batch, number=number, instances=(item,)), finding
-
-
-def _document_alone(batch: DocumentBatch) -> Iterator[tuple[DocumentBatch, Finding]]:
-    for number, item in enumerate(batch.versions):
-        finding = Finding(
-            DamageKind.WRONG_DOCUMENT,
-            item.document,
-            "the process that read it died",
-            "a document that can be read",
-            image_set_id=item.image_set_id,
-            version=item.number,
-        )
-        yield replace(batch, number=number, versions=(item,)), finding
+def _told(item: Unchecked) -> dict[str, Any]:
+    """What could not be checked, as the result says it."""
+    told = {
+        "object": item.object_key,
+        "reason": item.reason,
+        "instanceKey": item.instance_key,
+        "SOPInstanceUID": item.sop_instance_uid,
+        "imageSetId": item.image_set_id,
+        "version": item.version,
+    }
+    return {name: value for name, value in told.items() if value is not None}
 
 
 def _keep_hash(connection: Any, instance: StoredInstance, value: bytes) -> None:
