@@ -63,9 +63,14 @@ def serve(app: App, *, ready: Callable[[str], None] | None = None) -> None:
     """
     with closing(listen(app.settings)) as listener:
         url = url_of(app.settings, listener)
+
+        def listening() -> None:
+            _LOG.info("listening on %s", url)
+            if ready is not None:
+                ready(url)
+
         app.runner.start()
-        _LOG.info("listening on %s", url)
-        serve_on(app, listener, ready=lambda: ready(url) if ready else None)
+        serve_on(app, listener, ready=listening)
 
 
 def serve_on(app: App, listener: socket.socket, *, ready: Callable[[], None]) -> None:
