@@ -52,3 +52,21 @@ def test_a_class_that_no_row_can_hold_is_left_out_of_it(house: House, uid: bytes
             "SELECT sop_class_uid FROM imaging_instances"
         ).scalar_one()
     assert found == ""
+
+
+@pytest.mark.parametrize(
+    ("elements", "tag", "name"),
+    [
+        ((STUDY, SERIES), "(0008,0018)", "SOPInstanceUID"),
+        ((SOP, SERIES), "(0020,000D)", "StudyInstanceUID"),
+        ((SOP, STUDY), "(0020,000E)", "SeriesInstanceUID"),
+    ],
+)
+def test_a_missing_identifier_is_named_with_its_tag(
+    house: House, elements: tuple[bytes, ...], tag: str, name: str
+) -> None:
+    (house.folder / "in").mkdir()
+    (house.folder / "in" / "odd.dcm").write_bytes(odd(*elements))
+    told = house.failures(house.imported(house.folder / "in"))["odd.dcm"]
+    assert told["exceptionType"] == "MissingIdentifier"
+    assert told["message"] == f"found no {name}, expected one at {tag}"

@@ -13,6 +13,11 @@ _DIRECTORY: Final = "1.2.840.10008.1.3.10"  # Media Storage Directory Storage
 _LONGEST_UID: Final = 256
 _UID_CHARACTERS: Final = frozenset("0123456789.")
 _INVALID_UID: Final = 0xB201
+_TAGS: Final = {
+    "SOPInstanceUID": "(0008,0018)",
+    "StudyInstanceUID": "(0020,000D)",
+    "SeriesInstanceUID": "(0020,000E)",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +47,11 @@ class Identifiers:
             if told is None and name == "SOPInstanceUID":
                 continue  # group 2 has it
             if not isinstance(told, str) or told.strip() != uid:
-                raise InvalidDicom(f"{name} is not one UID", where=name, reason="InvalidUid")
+                raise InvalidDicom(
+                    f"found something else than one UID, expected a {name}",
+                    where=_TAGS[name],
+                    reason="InvalidUid",
+                )
 
 
 def identifiers(instance: dicom.Instance) -> Identifiers:
@@ -63,11 +72,14 @@ def identifiers(instance: dicom.Instance) -> Identifiers:
         (series, "SeriesInstanceUID"),
     ):
         if not uid:
-            raise InvalidDicom(f"no {name} found", where=name, reason="MissingIdentifier")
+            raise InvalidDicom(
+                f"found no {name}, expected one", where=_TAGS[name], reason="MissingIdentifier"
+            )
         if not _can_be_filed(uid):
             raise InvalidDicom(
-                f"{name} has {len(uid)} characters or some that no UID has (PS3.5 9.1)",
-                where=name,
+                f"found {len(uid)} characters, expected a {name} (PS3.5 9.1): ASCII without spaces, "
+                f"{_LONGEST_UID} at most",
+                where=_TAGS[name],
                 reason="InvalidUid",
             )
         if len(uid) > 64 or not set(uid) <= _UID_CHARACTERS:
