@@ -12,6 +12,7 @@ from iryo.imaging.model import (
     INSTANCE_KEY_LENGTH,
     ImageSet,
     SetState,
+    Unobserved,
     WorkflowStatus,
     frame_id,
     parse_frame_id,
@@ -96,3 +97,14 @@ def test_only_an_active_image_set_can_be_changed(state: SetState) -> None:
         return
     with pytest.raises(Conflict, match=f"{state} .UPDATING., expected ACTIVE"):
         require_unlocked(image_set(state))
+
+
+def test_where_nobody_watches_work_goes_on() -> None:
+    watch = Unobserved()
+    watch.noted("staged", read=1, stored=1)
+    done = []
+    with watch.phase("ingest"):
+        done.append("ingest")
+    assert done == ["ingest"]
+    with pytest.raises(Conflict, match="not hidden"), watch.phase("publish"):
+        raise Conflict("not hidden")

@@ -77,8 +77,8 @@ def identifiers(instance: dicom.Instance) -> Identifiers:
             )
         if not _can_be_filed(uid):
             raise InvalidDicom(
-                f"found {len(uid)} characters, expected a {name} (PS3.5 9.1): ASCII without spaces, "
-                f"{_LONGEST_UID} at most",
+                f"found {len(uid)} characters, expected a {name} (PS3.5 9.1) of at most "
+                f"{_LONGEST_UID}, in ASCII without spaces",
                 where=_TAGS[name],
                 reason="InvalidUid",
             )
