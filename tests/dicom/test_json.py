@@ -86,6 +86,10 @@ DIFFERENT: list[tuple[bytes, str, dict[str, Any]]] = [
     (explicit(0x00280030, "DS", rb"1\\x "), "00280030", {"vr": "DS", "Value": [1.0, None, "x"]}),
     (explicit(0x00200013, "IS", b"1.5 "), "00200013", {"vr": "IS", "Value": [1.5]}),
     (explicit(0x00200013, "IS", b"1A"), "00200013", {"vr": "IS", "Value": ["1A"]}),
+    (explicit(0x00200013, "IS", b"9" * 24), "00200013", {"vr": "IS", "Value": ["9" * 24]}),
+    (explicit(0x00200013, "IS", b"-1e30 "), "00200013", {"vr": "IS", "Value": ["-1e30"]}),
+    (explicit(0x00081160, "IS", rb"-9223372036854775809\1"), "00081160",
+     {"vr": "IS", "Value": ["-9223372036854775809", 1]}),
     (explicit(0x00081160, "IS", rb"1\ "), "00081160", {"vr": "IS", "Value": [1, None]}),
     (explicit(0x00280010, "US", b"abc"), "00280010", {"vr": "UN", "InlineBinary": "YWJj"}),
     (

@@ -121,6 +121,8 @@ def _object(  # noqa: C901, PLR0912, PLR0915  one loop, or it is not fast
                 values = [number(v) for v in text.split("\\")] if "\\" in text else [number(text)]
             except ValueError:
                 values = [(_decimal if kind == 3 else _integer)(v) for v in text.split("\\")]
+            if kind == 6 and len(text) > 18:  # digits that surely are within 64 bits
+                values = [_integer(v) for v in text.split("\\")]
         elif kind == 4:
             size, unpack = source.numbers[vr]
             if stop - start != size:
@@ -216,12 +218,14 @@ def _decimal(text: str) -> float | str | None:
 
 
 def _integer(text: str) -> int | float | str | None:
+    """A number; the text beyond 64 bits (PS3.5 6.2 allows 32), which not every reader takes."""
+    number: int | float | str | None
     try:
-        return int(text)
+        number = int(text)
     except ValueError:
         number = _decimal(text)
-        return (
-            int(number)
-            if isinstance(number, float) and isfinite(number) and number == int(number)
-            else number
-        )
+        if isinstance(number, float) and isfinite(number) and number == int(number):
+            number = int(number)
+    if isinstance(number, int) and not -(1 << 63) <= number < 1 << 64:
+        return text.strip(" \0")
+    return number
