@@ -40,9 +40,10 @@ bench: setup     ## each benchmark in turn: ours, the peer, the limit, the ratio
 	@scripts/bootstrap-debian requirements/debian-bench.txt
 	@for file in benchmarks/[a-z]*.py; do echo "== $$file"; PYTHONPATH=. $(BIN)/python "$$file"; done
 
-soak: setup      ## the tests that run for minutes
+# A test may take hours here: where one hangs is shown, after six of them.
+soak: setup      ## the tests that run for minutes or hours; writes docs/reference/soak.md
 	@scripts/bootstrap-debian
-	@$(BIN)/python -m pytest -m soak $(ARGS)
+	@$(BIN)/python -m pytest -m soak -o faulthandler_timeout=21600 --soak-report=docs/reference $(ARGS)
 
 docs: setup      ## build the documentation into site/
 	@$(BIN)/mkdocs build --strict

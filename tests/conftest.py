@@ -1,7 +1,10 @@
 """What every test may use."""
 
 import os
-from collections.abc import Iterable, Iterator
+import random
+import secrets
+import sys
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,6 +16,7 @@ from iryo.store import Database, Objects, open_objects
 from tests.grown.postgres import Postgres, find_programs
 from tests.grown.s3 import S3Server
 from tests.grown.stores import SCALES, SMALL, database_url, store_settings
+from tests.soak import SoakReport
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared" / "data"
@@ -26,16 +30,66 @@ hypothesis.settings.load_profile("iryo")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Options of our own."""
-    parser.addoption(
-        "--soak-minutes", type=float, default=10.0, help="how long each test of `make soak` looks"
+    group = parser.getgroup("iryo")
+    group.addoption(
+        "--soak-minutes",
+        type=float,
+        default=10.0,
+        help="how long each fuzz test of `make soak` looks",
     )
+    group.addoption(
+        "--soak-kills",
+        type=int,
+        default=200,
+        help="how often each kill test of `make soak` strikes",
+    )
+    group.addoption("--seed", type=int, help="what chance begins with in tests that draw from it")
+    group.addoption(
+        "--soak-report", type=Path, metavar="FOLDER", help="write soak.json and soak.md there"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Collect what soak tests did, where that is asked for."""
+    folder: Path | None = config.getoption("--soak-report")
+    if folder is not None:
+        config.pluginmanager.register(SoakReport(folder))
 
 
 @pytest.fixture(scope="session")
 def soak_minutes(pytestconfig: pytest.Config) -> float:
-    """How many minutes a soak test may take: `make soak ARGS=--soak-minutes=60`."""
+    """How many minutes a fuzz test may take: `make soak ARGS=--soak-minutes=60`."""
     minutes: float = pytestconfig.getoption("--soak-minutes")
     return minutes
+
+
+@pytest.fixture(params=["few", pytest.param("many", marks=pytest.mark.soak)])
+def kills(request: pytest.FixtureRequest, pytestconfig: pytest.Config) -> int:
+    """How often a kill test strikes: 10 times on each of two kinds of installation; or many."""
+    many: int = pytestconfig.getoption("--soak-kills")
+    return 10 if request.param == "few" else many
+
+
+@pytest.fixture
+def did(record_property: Callable[[str, object], None]) -> Callable[..., None]:
+    """Tell what a test did, in figures: ``did(kills=100)``. The report of `make soak` has them."""
+
+    def tell(**figures: float | str) -> None:
+        for name, value in figures.items():
+            record_property(name, value)
+            sys.stdout.write(f"{name}: {value}\n")  # shown if the test fails
+
+    return tell
+
+
+@pytest.fixture
+def seed(pytestconfig: pytest.Config, did: Callable[..., None]) -> int:
+    """What `random` begins with in this test: another each time, unless `--seed` says which."""
+    given: int | None = pytestconfig.getoption("--seed")
+    number = secrets.randbits(32) if given is None else given
+    random.seed(number)
+    did(seed=str(number))
+    return number
 
 
 @pytest.fixture(scope="session")

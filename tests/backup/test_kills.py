@@ -29,7 +29,8 @@ from tests.backup.ward import (
 )
 from tests.durability.trial import Trial
 
-KILLS = 10  # on each kind of installation; together 20
+pytestmark = pytest.mark.usefixtures("seed")
+Did = Callable[..., None]
 
 SMALL = ("sqlite", "folder")
 GROWN = ("postgresql", "s3")
@@ -76,21 +77,23 @@ def installation(folder: Path, stores: dict[str, str]) -> Trial:
     return trial
 
 
-def test_backup_is_killed(tmp_path: Path, stores: Maker, kind: tuple[str, str]) -> None:
+def test_backup_is_killed(
+    tmp_path: Path, stores: Maker, kind: tuple[str, str], kills: int, did: Did
+) -> None:
     trial = installation(tmp_path, stores(*kind))
     began = time.monotonic()
     back_up(trial, (tmp_path / "first").as_uri())
     long = time.monotonic() - began
-    places = 0
+    places = died = 0
     to = ""
     job_id = ""
-    for _ in range(KILLS):
+    for _ in range(kills):
         if not job_id:
             places += 1
             to = (tmp_path / f"backup{places}").as_uri()
             with trial.opened() as app:
                 job_id = submit(app, to).id
-        struck(_backs_up, trial, job_id, within=long)
+        died += not struck(_backs_up, trial, job_id, within=long)
         place = place_of(trial, to)
         for manifest in place.whole():  # what looks whole is
             assert check(place, manifest).damage == ()
@@ -105,9 +108,12 @@ def test_backup_is_killed(tmp_path: Path, stores: Maker, kind: tuple[str, str]) 
     other = new_home(trial, tmp_path / "other", {})
     restore_into(other, place)
     check_equal(trial, other)
+    did(kills=died, of_blows=kills, backups=places)
 
 
-def test_restore_is_killed(tmp_path: Path, stores: Maker, kind: tuple[str, str]) -> None:
+def test_restore_is_killed(
+    tmp_path: Path, stores: Maker, kind: tuple[str, str], kills: int, did: Did
+) -> None:
     trial = installation(tmp_path, stores(*SMALL))
     to = (tmp_path / "backup").as_uri()
     back_up(trial, to)
@@ -115,18 +121,21 @@ def test_restore_is_killed(tmp_path: Path, stores: Maker, kind: tuple[str, str])
     began = time.monotonic()
     restore_into(measured, place_of(trial, to))
     long = time.monotonic() - began
-    homes = 0
+    homes = died = 0
     other = None
-    for _ in range(KILLS):
+    for _ in range(kills):
         if other is None:
             homes += 1
             other = new_home(trial, tmp_path / f"other{homes}", stores(*kind))
-        if struck(_restores, other, to, within=long) or usable(other):
+        ended = struck(_restores, other, to, within=long)
+        died += not ended
+        if ended or usable(other):
             check_equal(trial, other)
             other = None
     if other is not None:
         restore_into(other, place_of(trial, to))
         check_equal(trial, other)
+    did(kills=died, of_blows=kills, restores=homes)
 
 
 def usable(trial: Trial) -> bool:

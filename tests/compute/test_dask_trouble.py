@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -71,7 +71,7 @@ def test_poison_costs_only_its_item(cluster: Cluster) -> None:
 
 
 @pytest.mark.soak
-def test_poison_where_the_scheduler_tries_again() -> None:
+def test_poison_where_the_scheduler_tries_again(did: Callable[..., None]) -> None:
     """As Dask has it by default: four workers must die until it tells, and four when alone."""
     with Cluster(allowed_failures=3) as cluster:
         cluster.worker(nanny=True)
@@ -81,6 +81,7 @@ def test_poison_where_the_scheduler_tries_again() -> None:
             found = {one.item: one for one in compute.map_unordered(functions.die_if_poison, items)}
         assert isinstance(found.pop("kill-1").error, WorkerDied)
         assert all(one.error is None for one in found.values())
+        did(items=len(items), of_them_killing_workers=1)
 
 
 def test_workers_come_and_go(cluster: Cluster, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,5 +1,7 @@
 """Mutated real files: refused with a kind, or read; never anything else."""
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import orjson
@@ -19,6 +21,7 @@ from iryo.dicom import (
 )
 from iryo.errors import InvalidDicom, TooLarge
 from tests.dicom.realfiles import wheel_file
+from tests.imaging.mutate import mutant
 
 LIMITS = Limits(elements=100_000, inflated=1 << 22)
 SMALL = {
@@ -118,3 +121,27 @@ def test_any_bytes(junk: bytes, meta: bool) -> None:
 def test_the_unchanged_ones_are_read() -> None:
     for name in ("CT_small.dcm", "nested_priv_SQ.dcm", "rtplan.dcm"):
         assert use(Path(wheel_file(name)).read_bytes())
+
+
+@pytest.mark.soak
+def test_as_many_mutants_as_the_time_allows(
+    soak_minutes: float, seed: int, did: Callable[..., None]
+) -> None:
+    """Read or refused for a reason; those of `tests/imaging/mutate.py`, other ones each time."""
+    began = time.monotonic()
+    first = number = seed * 1_000_000
+    refused = 0
+    slowest = (0.0, first)
+    findings = []
+    while time.monotonic() - began < 60 * soak_minutes:
+        data = mutant(number, everything=True).data
+        at = time.monotonic()
+        try:
+            refused += not use(data)
+        except Exception as error:  # noqa: BLE001 - each is a finding
+            findings.append(f"mutant {number}: {type(error).__name__}: {error}")
+        slowest = max(slowest, (time.monotonic() - at, number))
+        number += 1
+    did(mutants=number - first, refused=refused, findings=len(findings))
+    did(slowest=f"{slowest[0]:.1f} s (mutant {slowest[1]})")
+    assert not findings, "\n".join(findings[:40])

@@ -5,6 +5,7 @@ When the blow falls is left to chance, so each run is another one; what must hol
 
 import random
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from threading import Event
@@ -16,8 +17,9 @@ from tests.durability.trial import Trial, end, workers_of
 from tests.grown.postgres import Postgres
 
 FILES = 30
-# On each kind of installation; so `make test` has 20 of each. `make soak` has more.
-few_and_many = pytest.mark.parametrize("kills", [10, pytest.param(200, marks=pytest.mark.soak)])
+
+pytestmark = pytest.mark.usefixtures("seed")
+Did = Callable[..., None]
 
 
 def pause(longest: float) -> None:
@@ -25,8 +27,7 @@ def pause(longest: float) -> None:
     time.sleep(random.uniform(0, longest))
 
 
-@few_and_many
-def test_server_is_killed(trial: Trial, kills: int) -> None:
+def test_server_is_killed(trial: Trial, kills: int, did: Did) -> None:
     """In the middle of requests too: who gets no answer asks again, with the same token."""
     over = Event()
 
@@ -52,10 +53,10 @@ def test_server_is_killed(trial: Trial, kills: int) -> None:
             over.set()
         blows.result()
     trial.check_complete()
+    did(kills=kills, imports=len(jobs), instances=len(trial.sent))
 
 
-@few_and_many
-def test_worker_is_killed(trial: Trial, kills: int) -> None:
+def test_worker_is_killed(trial: Trial, kills: int, did: Did) -> None:
     killed = 0
     with trial.serving() as server:
         while killed < kills:
@@ -69,10 +70,12 @@ def test_worker_is_killed(trial: Trial, kills: int) -> None:
             assert summary["numberOfImportedFiles"] == FILES
             assert server.poll() is None
     trial.check_complete()
+    did(kills=killed, imports=trial.series, instances=len(trial.sent))
 
 
-@few_and_many
-def test_database_is_killed(own_postgres: Postgres, grown_trial: Trial, kills: int) -> None:
+def test_database_is_killed(
+    own_postgres: Postgres, grown_trial: Trial, kills: int, did: Did
+) -> None:
     jobs = []
     with grown_trial.serving() as server:
         for _ in range(2 * kills):
@@ -85,3 +88,4 @@ def test_database_is_killed(own_postgres: Postgres, grown_trial: Trial, kills: i
         assert server.poll() is None
         grown_trial.check_visible()
     grown_trial.check_complete()
+    did(kills=2 * kills, imports=len(jobs), instances=len(grown_trial.sent))

@@ -8,6 +8,7 @@ import json
 import random
 import shutil
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
@@ -44,8 +45,11 @@ def read(s3: Any, uri: str) -> bytes:
     return data
 
 
-@pytest.mark.parametrize("rounds", [1, pytest.param(20, marks=pytest.mark.soak)])
-def test_each_fault_at_any_moment(tmp_path: Path, s3_server: S3Server, rounds: int) -> None:
+@pytest.mark.parametrize("rounds", [1, pytest.param(20, marks=pytest.mark.soak, id="many")])
+@pytest.mark.usefixtures("seed")
+def test_each_fault_at_any_moment(
+    tmp_path: Path, s3_server: S3Server, rounds: int, did: Callable[..., None]
+) -> None:
     bucket, s3, access = s3_server.bucket(), s3_server.client(), s3_server.access
     stores = {
         "objects": f"s3://{bucket}/iryo",
@@ -103,3 +107,9 @@ def test_each_fault_at_any_moment(tmp_path: Path, s3_server: S3Server, rounds: i
             assert sorted(named) == [f"{number:03}.dcm" for number in range(1, FILES + 1)]
         assert server.poll() is None
     trial.check_complete()
+    did(
+        outages=len(kinds),
+        failed_requests=proxy.faults.total(),
+        imports=len(jobs),
+        files=FILES * len(jobs),
+    )

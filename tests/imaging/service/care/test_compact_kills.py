@@ -5,6 +5,7 @@ import random
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -21,8 +22,10 @@ from tests.imaging.service.care.keeping import (
 PROGRAM = "tests.imaging.service.care.one_compaction"
 
 
-@pytest.mark.parametrize("kills", [10, pytest.param(200, marks=pytest.mark.soak)])
-def test_compactor_is_killed(house: House, stores: dict[str, Any], kills: int) -> None:
+@pytest.mark.usefixtures("seed")
+def test_compactor_is_killed(
+    house: House, stores: dict[str, Any], kills: int, did: Callable[..., None]
+) -> None:
     settings = {"home": house.app.settings.home, "compute": "inline", **stores}
     variables = {f"IRYO_{name.upper()}": str(value) for name, value in settings.items()}
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
@@ -55,3 +58,4 @@ def test_compactor_is_killed(house: House, stores: dict[str, Any], kills: int) -
     assert {one: frames_of(house, one) for one in held} == held
     assert {one.key for one in house.app.objects.list()} == named_objects(house)
     assert verified(house)["damage"] == 0
+    did(kills=died, compactions=runs, image_sets_held=len(held))
