@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DEPLOY = ROOT / "deploy"
 FILES = sorted(path for path in DEPLOY.rglob("*") if path.is_file())
 UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
+TIMERS = sorted((DEPLOY / "systemd").glob("*.timer"))
 BIN = Path(sys.executable).parent
 
 
@@ -78,8 +79,9 @@ def test_commands_exist(words: tuple[str, ...]) -> None:
         assert any(f"iryo {word}" in set(command_paths()) for word in plain), words
     else:
         assert words[0] == "dask"
+    command = () if words[1].startswith("-") else words[1:2]
     shown = subprocess.run(
-        [sys.executable, "-m", words[0], *words[1:2][: words[0] == "dask"], "--help"],
+        [sys.executable, "-m", words[0], *command, "--help"],
         capture_output=True,
         text=True,
         check=True,
@@ -97,6 +99,7 @@ def test_commands_are_found() -> None:
     assert found.count(["iryo", "serve"]) == 3
     assert found.count(["iryo", "work"]) == 2
     assert found.count(["iryo", "--compute"]) == 1
+    assert found.count(["iryo", "compact"]) == found.count(["iryo", "verify"]) == 1
 
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)
@@ -181,16 +184,32 @@ def test_manifests_fit_together() -> None:
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs systemd-analyze")
-@pytest.mark.parametrize("path", UNITS, ids=name_of)
+@pytest.mark.parametrize("path", [*UNITS, *TIMERS], ids=name_of)
 def test_units_are_understood(path: Path, tmp_path: Path) -> None:
     """By systemd itself, with our programs where the unit expects them."""
-    unit = tmp_path / path.name
-    unit.write_text(path.read_text().replace("/opt/iryo/bin/", f"{BIN}/"))
+    for unit in (*UNITS, *TIMERS):  # a timer is looked at with its service
+        (tmp_path / unit.name).write_text(unit.read_text().replace("/opt/iryo/bin/", f"{BIN}/"))
     ran = subprocess.run(
-        ["systemd-analyze", "verify", "--man=no", unit], capture_output=True, text=True, check=False
+        ["systemd-analyze", "verify", "--man=no", tmp_path / path.name],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     told = [line for line in ran.stderr.splitlines() if path.stem.rstrip("@") in line]
     assert (ran.returncode, told) == (0, [])
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs systemd-analyze")
+@pytest.mark.parametrize("path", TIMERS, ids=name_of)
+def test_timers_come_around(path: Path) -> None:
+    """Each has its service, and a date in the future."""
+    assert path.with_suffix(".service") in UNITS
+    (when,) = re.findall(r"^OnCalendar=(.*)$", path.read_text(), re.MULTILINE)
+    ran = subprocess.run(
+        ["systemd-analyze", "calendar", when], capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert re.search(r"Next elapse: \w+ \d{4}-", ran.stdout), ran.stdout
 
 
 def test_units_leave_the_number_of_jobs_to_themselves() -> None:
