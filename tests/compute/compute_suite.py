@@ -62,6 +62,10 @@ class ComputeSuite:
         function = partial(functions.add, 10, three=100)
         assert {one.value for one in compute.map_unordered(function, [1, 2])} == {111, 112}
 
+    def test_an_item_may_be_given_any_time(self, compute: Compute) -> None:
+        outcomes = compute.map_unordered(functions.double, [1, 2], seconds=lambda _: 1e30)
+        assert sorted(one.result() for one in outcomes) == [2, 4]
+
     def test_it_can_be_used_again(self, compute: Compute) -> None:
         for _ in range(3):
             assert len(list(compute.map_unordered(functions.double, range(5)))) == 5

@@ -26,6 +26,7 @@ R = TypeVar("R")
 _MOST_WORKERS: Final = 1024
 _AHEAD: Final = 2  # items for each worker: one that is at work, one that waits for it
 _LOOK_SECONDS: Final = 1.0
+_MOST_SECONDS: Final = 1e6  # for an item, however large: poll(2) counts milliseconds in 31 bits
 
 
 class Compute:
@@ -179,7 +180,7 @@ def _run(
     drained = False
 
     def start(item: T) -> None:
-        call = function if seconds is None else Within(function, seconds(item))
+        call = function if seconds is None else Within(function, min(seconds(item), _MOST_SECONDS))
         future = executor.submit(call, item)
         flying[future] = item
         future.add_done_callback(landed.put)
