@@ -12,10 +12,11 @@ import pytest
 from iryo import dicom
 from iryo.imaging.documents import instances_of
 from iryo.imaging.service import imports
+from iryo.imaging.service.document import read_document
 from iryo.imaging.service.ingest import Batch, FileResult, ingest
 from iryo.imaging.service.read import frame
 from iryo.imaging.service.scan import SourceFile
-from iryo.imaging.service.sets import find_version, read_document
+from iryo.imaging.service.sets import find_version
 from iryo.jobs import JobState
 from tests.imaging.house import House
 from tests.imaging.site import make_instance

@@ -10,7 +10,8 @@ import pytest
 
 from iryo.imaging.model import SetState, WorkflowStatus
 from iryo.imaging.service import publish, update
-from iryo.imaging.service.sets import find_version, read_document, set_state
+from iryo.imaging.service.document import read_document
+from iryo.imaging.service.sets import find_version, set_state
 from iryo.jobs import Job, JobState
 from tests.imaging.house import House
 from tests.imaging.site import make_instance

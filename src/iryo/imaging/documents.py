@@ -35,6 +35,7 @@ __all__ = [
     "identity_hash",
     "instances_of",
     "level",
+    "own",
     "series_of",
     "sortable_datetime",
     "subset",
@@ -268,4 +269,27 @@ def decode(data: bytes) -> Document:
         document: Document = orjson.loads(gzip.decompress(data))
     except (OSError, EOFError, zlib.error, orjson.JSONDecodeError) as error:
         raise Damaged("a metadata document is not the gzip JSON that was written") from error
+    return document
+
+
+def own(data: bytes, image_set_id: str) -> Document:
+    """As `decode`, where it is known whose document it must be.
+
+    An object that was restored to the wrong place decodes, and tells of another patient.
+
+    Raises:
+        Damaged: if it is not what was written, or was written for another image set.
+    """
+    document = decode(data)
+    try:
+        found = document["ImageSetID"]
+        instances_of(document)
+    except (LookupError, ValueError, TypeError, AttributeError) as error:
+        raise Damaged(
+            f"found JSON without the form of a metadata document at that of {image_set_id}"
+        ) from error
+    if found != image_set_id:
+        raise Damaged(
+            f"found the metadata document of image set {found}, expected that of {image_set_id}"
+        )
     return document

@@ -89,7 +89,7 @@ def frame(  # noqa: PLR0913 - one parameter per option
     datastore: DatastoreOption = None,
 ) -> None:
     """Write one frame as a PNG. Without more said: the first frame of the first instance."""
-    from iryo.imaging.documents import decode
+    from iryo.imaging.documents import own
     from iryo.imaging.service import picture, read
     from iryo.imaging.service.lookup import find_datastore, find_image_set
 
@@ -101,7 +101,7 @@ def frame(  # noqa: PLR0913 - one parameter per option
     store = find_datastore(room, datastore).id if datastore else None
     found = find_image_set(room, image_set, store)
     if frame_id is None:
-        document = decode(read.metadata(room, found.datastore_id, found.id, version))
+        document = own(read.metadata(room, found.datastore_id, found.id, version), found.id)
         frame_id = _frame_id(document, instance, number or 1)
     with terminal.audited("cli:frame", scope=found.datastore_id, resource=found.id):
         png = picture.png(room, found.datastore_id, found.id, frame_id, chosen)

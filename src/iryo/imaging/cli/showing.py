@@ -45,7 +45,7 @@ def show(
     """Show an image set: patient, study, series, instances. Names in all their forms."""
     import orjson
 
-    from iryo.imaging.documents import decode
+    from iryo.imaging.documents import own
     from iryo.imaging.service import read
     from iryo.imaging.service.lookup import find_datastore, find_image_set
 
@@ -54,7 +54,7 @@ def show(
     store = find_datastore(room, datastore).id if datastore else None
     found = find_image_set(room, image_set, store)
     with terminal.audited("cli:show", scope=found.datastore_id, resource=found.id):
-        document = decode(read.metadata(room, found.datastore_id, found.id, version))
+        document = own(read.metadata(room, found.datastore_id, found.id, version), found.id)
         _, shown = read.image_set(room, found.datastore_id, found.id, version)
     if metadata:
         option = 0 if terminal.json or not sys.stdout.isatty() else orjson.OPT_INDENT_2

@@ -19,6 +19,7 @@ from iryo.imaging.model import (
     require_version,
 )
 from iryo.imaging.service.datastores import hold_active
+from iryo.imaging.service.document import read_document
 from iryo.imaging.service.locks import lock_sets, or_unlock, settled
 from iryo.imaging.service.room import Room
 from iryo.imaging.service.sets import (
@@ -28,7 +29,6 @@ from iryo.imaging.service.sets import (
     find_version,
     members,
     put_document,
-    read_document,
     require_set,
     set_state,
 )

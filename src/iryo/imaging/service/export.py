@@ -17,7 +17,7 @@ from sqlalchemy import Row, select
 from iryo.dicom import Changes, write_instance
 from iryo.dicom.dictionary import keyword_tag
 from iryo.errors import Damaged, NotFound
-from iryo.imaging.documents import Document, decode, effective, instances_of, series_of
+from iryo.imaging.documents import Document, effective, instances_of, own, series_of
 from iryo.imaging.service.places import KnownInstance
 from iryo.imaging.service.read import image_set, metadata, quarantined
 from iryo.imaging.service.room import Room
@@ -82,7 +82,7 @@ def export(
         Damaged: something stored is not what was stored.
     """
     _, version = image_set(room, datastore_id, image_set_id, number)
-    document = decode(metadata(room, datastore_id, image_set_id, version.number))
+    document = own(metadata(room, datastore_id, image_set_id, version.number), image_set_id)
     with room.database.read() as connection:
         held = members(connection, image_set_id, version.number)
     series_uid, _ = series_of(document)

@@ -9,7 +9,7 @@ from iryo.imaging.service.room import Room
 from iryo.imaging.store import staged_files
 from iryo.jobs import JobContext
 
-__all__ = ["LARGEST_ADDITION", "fitting"]
+__all__ = ["LARGEST_ADDITION", "fitting", "refuse"]
 
 # Bytes of JSON that one import adds to an image set; a CT series of 3,000 slices has some 60 MB.
 LARGEST_ADDITION: Final = 1 << 30
@@ -47,15 +47,20 @@ def fitting(
     if over:
         message = f"the metadata that the import adds to an image set would be above {most} bytes"
         record = {"type": "TooLarge", "message": message, "ours": False}
-        with room.database.write() as connection:
-            context.hold(connection)
-            for item in over:
-                connection.execute(
-                    update(staged_files)
-                    .where(
-                        staged_files.c.job_id == context.job.id,
-                        staged_files.c.sequence == item.sequence,
-                    )
-                    .values(outcome="failed", record=record)
-                )
+        refuse(room, context, over, record)
     return kept
+
+
+def refuse(room: Room, context: JobContext, items: Sequence[_Item], record: dict[str, Any]) -> None:
+    """Note staged files as failed, for what `record` says."""
+    with room.database.write() as connection:
+        context.hold(connection)
+        for item in items:
+            connection.execute(
+                update(staged_files)
+                .where(
+                    staged_files.c.job_id == context.job.id,
+                    staged_files.c.sequence == item.sequence,
+                )
+                .values(outcome="failed", record=record)
+            )

@@ -14,12 +14,13 @@ import orjson
 from sqlalchemy import Connection, select, update
 from sqlalchemy.exc import IntegrityError
 
-from iryo.errors import Unavailable
+from iryo.errors import Damaged, NotFound, Unavailable
 from iryo.imaging import documents
 from iryo.imaging.documents import InstanceDocument
 from iryo.imaging.model import ImageSet, SetState, WorkflowStatus
 from iryo.imaging.service.care.heal import heal, in_quarantine
-from iryo.imaging.service.fitting import fitting
+from iryo.imaging.service.document import read_document
+from iryo.imaging.service.fitting import fitting, refuse
 from iryo.imaging.service.locks import hold_primary, settled
 from iryo.imaging.service.room import Room
 from iryo.imaging.service.rows import insert_instances
@@ -29,7 +30,6 @@ from iryo.imaging.service.sets import (
     find_version,
     members,
     put_document,
-    read_document,
     to_image_set,
 )
 from iryo.imaging.store import image_sets, instances, staged_files
@@ -314,7 +314,15 @@ def _extend(
             return True
         parts = [part for part in parts if part.sop_instance_uid not in known]
         held = {sop: key for sop, key in held.items() if sop not in known}
-    document = documents.absorb(read_document(room, version), parts)
+    try:
+        document = documents.absorb(read_document(room, version), parts)
+    except NotFound:
+        return False  # deleted meanwhile
+    except Damaged as error:
+        # The other series of the import must not wait until somebody has mended this one.
+        record = {"type": "DamagedImageSet", "message": error.message, "ours": True}
+        refuse(room, context, group, record)
+        return True
     key = put_document(room, target.id, target.version + 1, document)
     try:
         with room.database.write() as connection:

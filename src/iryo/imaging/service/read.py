@@ -1,10 +1,11 @@
 """Reading image sets: properties, versions, metadata, frames."""
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, exists, select
 
 from iryo.errors import Damaged, NotFound, Quarantined
 from iryo.imaging.model import FramePlace, ImageSet, SetState, Version, parse_frame_id
 from iryo.imaging.service.datastores import require_active
+from iryo.imaging.service.document import missing
 from iryo.imaging.service.places import KnownInstance
 from iryo.imaging.service.room import Room
 from iryo.imaging.service.sets import find_set, find_version, require_set, to_version
@@ -63,10 +64,16 @@ def metadata(room: Room, datastore_id: str, image_set_id: str, number: int | Non
 
     Raises:
         NotFound: no such version, or the image set is deleted.
+        Damaged: the document is not what was stored: it is missing, or `iryo verify` found it so.
     """
     table = image_set_versions
+    known_bad = exists().where(
+        damage.c.datastore_id == datastore_id,
+        damage.c.cleared_at.is_(None),
+        damage.c.object_key == table.c.document,
+    )
     query = (
-        select(table.c.document)
+        select(table.c.document, known_bad.label("damaged"))
         .join(image_sets, image_sets.c.id == table.c.image_set_id)
         .where(
             image_sets.c.id == image_set_id,
@@ -76,12 +83,20 @@ def metadata(room: Room, datastore_id: str, image_set_id: str, number: int | Non
         )
     )
     with room.database.read() as connection:
-        key = connection.execute(query).scalar_one_or_none()
-        if key is None:
+        row = connection.execute(query).one_or_none()
+        if row is None:
             require_active(connection, datastore_id)
             require_set(connection, datastore_id, image_set_id)
             raise NotFound(f"image set {image_set_id} has no version {number}")
-    return room.objects.get(key)
+    if row.damaged:
+        raise Quarantined(
+            f"the metadata of image set {image_set_id} was found damaged and is in quarantine; "
+            "its document in a backup heals it, and `iryo damage clear` then ends that"
+        )
+    try:
+        return room.objects.get(row.document)
+    except NotFound as error:
+        raise missing(room, image_set_id, error) from None
 
 
 def locate_frame(room: Room, datastore_id: str, image_set_id: str, frame_id: str) -> FramePlace:

@@ -31,7 +31,6 @@ __all__ = [
     "find_version",
     "members",
     "put_document",
-    "read_document",
     "require_set",
     "set_state",
     "to_image_set",
@@ -82,11 +81,6 @@ def find_version(connection: Connection, image_set_id: str, number: int) -> Vers
     if row is None:
         raise NotFound(f"image set {image_set_id} has no version {number}")
     return to_version(row)
-
-
-def read_document(room: Room, version: Version) -> Document:
-    """The metadata document of a version."""
-    return documents.decode(room.objects.get(version.document_key))
 
 
 def put_document(room: Room, image_set_id: str, number: int, document: Document) -> str:

@@ -10,7 +10,8 @@ from sqlalchemy import select, update
 from xxhash import xxh3_128_digest
 
 from iryo.compute import Outcome
-from iryo.errors import Damaged, LeaseLost, Unavailable
+from iryo.errors import Damaged, LeaseLost, Quarantined, Unavailable
+from iryo.imaging.documents import encode
 from iryo.imaging.service import export, read
 from iryo.imaging.service.care import clearing, damage, verify
 from iryo.imaging.service.care.check import Depth
@@ -147,6 +148,43 @@ def test_documents_that_cannot_be_read(house: House, kept: int) -> None:
     tamper(house, one.object_key or "", lambda _: before)
     assert clearing.clear(house.room, [one.id], by="me")[0] == [one]
     assert open_damage(house) == []
+
+
+def test_nobody_gets_a_document_that_was_found_wrong(house: House) -> None:
+    first, second = filled(house)
+    other = house.app.objects.get(document_of(house, second))
+    before = tamper(house, document_of(house, first), lambda _: other)
+    verified(house)
+    with pytest.raises(Quarantined, match=first):
+        read.metadata(house.room, house.store, first)
+    read.metadata(house.room, house.store, second)
+    (one,) = open_damage(house)
+    tamper(house, one.object_key or "", lambda _: before)
+    assert clearing.clear(house.room, [one.id], by="me")[0] == [one]
+    assert read.metadata(house.room, house.store, first) == before
+
+
+@pytest.mark.parametrize("what", ["other", "form", "none"])
+def test_nothing_is_made_of_a_wrong_document(house: House, what: str) -> None:
+    """Before anybody has verified: it goes into no file and no new version; the rest goes on."""
+    sets = filled(house, 3)
+    first, second, third = sorted(sets, key=lambda one: house.found(one).series_uid)
+    other = house.app.objects.get(document_of(house, second))
+    contents = {"other": other, "form": encode({"evil": 1}), "none": None}
+    tamper(house, document_of(house, first), lambda _: contents[what])
+    with pytest.raises(Damaged, match=first):
+        next(export.export(house.room, house.store, first))
+    folder = house.folder / "more"
+    for series in ("1", "3"):
+        path = folder / f"{series}.dcm"
+        make_instance(
+            path, sop=f"1.2.3.{series}.9", series=f"1.2.3.{series}", SeriesNumber=int(series)
+        )
+    summary = house.imported(folder)
+    ((name, failure),) = house.failures(summary).items()
+    assert (name, failure["exceptionType"]) == ("1.dcm", "DamagedImageSet")
+    assert first in failure["message"]
+    assert [house.found(one).version for one in (first, second, third)] == [1, 1, 2]
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # of the decoder
