@@ -48,11 +48,6 @@ def test_the_workers_side() -> None:
 
 
 class TestDask(ComputeSuite):
-    @pytest.mark.soak  # it hung once in some twenty runs of all tests, waiting for an answer
-    @pytest.mark.parametrize("window", [1, 2, 3, 10])
-    def test_the_window_bounds_what_is_drawn(self, compute: Compute, window: int) -> None:
-        super().test_the_window_bounds_what_is_drawn(compute, window)
-
     @pytest.fixture
     def compute(
         self, cluster: Cluster, warm: Compute, request: pytest.FixtureRequest

@@ -1,5 +1,6 @@
 """Dask's workers die, come and go; its scheduler goes away and comes back."""
 
+import asyncio
 import logging
 import os
 import signal
@@ -9,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import dask
 import pytest
@@ -327,3 +329,31 @@ def test_dask_is_not_loaded_before_it_is_used() -> None:
         "sys.exit(bool({'dask', 'distributed', 'tornado'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_a_call_that_is_given_up_takes_no_other_with_it(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dask fetches what several calls answered in one task, and all of them wait for that."""
+    cluster.worker()
+    with DaskExecutor(cluster.address) as executor:
+        assert executor.submit(functions.double, 1).result(60) == 2
+        client = executor._client
+        fetch = client._gather_remote
+        both, go_on = threading.Event(), asyncio.Event()
+
+        async def held(*given: Any, **named: Any) -> Any:
+            while len(client._gather_keys) < 2:  # noqa: ASYNC110 - Dask tells nobody
+                await asyncio.sleep(0.01)
+            both.set()
+            await go_on.wait()
+            return await fetch(*given, **named)
+
+        monkeypatch.setattr(client, "_gather_remote", held)
+        given_up, wanted = (executor.submit(functions.double, n) for n in (2, 3))
+        assert both.wait(60)
+        assert given_up.cancel()
+        client.loop.add_callback(go_on.set)
+        assert wanted.result(60) == 6
+        monkeypatch.undo()
+        assert executor.submit(functions.double, 4).result(60) == 8

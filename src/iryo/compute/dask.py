@@ -90,10 +90,9 @@ class DaskExecutor(Executor):
             except Exception as error:  # it has closed in this very moment
                 raise self._away(error) from error
             future: Future[R] = Future()
-            following = asyncio.run_coroutine_threadsafe(
-                _follow(asked, future, self._address), client.loop.asyncio_loop
-            )
-            future.add_done_callback(partial(_forget, following))
+            loop = client.loop.asyncio_loop
+            asyncio.run_coroutine_threadsafe(_follow(asked, future, self._address), loop)
+            future.add_done_callback(partial(_forget, asked, loop))
             self._flying.add(future)
         return future
 
@@ -237,13 +236,15 @@ def _compare(found: tuple[str, str], who: str, ours: tuple[str, str] | None = No
 
 
 async def _follow(asked: Any, future: Future[Any], address: str) -> None:
-    """Tell, from Dask's own loop, what became of a call."""
+    """Tell, from Dask's own loop, what became of a call.
+
+    Nobody cancels this. Dask fetches the results of several calls in one task, for which each of
+    their followers waits: to cancel one of them cancels that task, and with it all of them.
+    """
     try:
         value, error = await _outcome(asked, address)
-    except asyncio.CancelledError:
-        # Nobody waits for it any more. What has begun goes on to its end.
-        await asked.cancel()
-        raise
+    except asyncio.CancelledError:  # the loop ends
+        value, error = None, Unavailable(f"the call to the Dask cluster at {address} was given up")
     with suppress(InvalidStateError):  # cancelled in this very moment
         if error is None:
             future.set_result(value)
@@ -275,10 +276,18 @@ async def _outcome(asked: Any, address: str) -> tuple[Any, BaseException | None]
     return value, error
 
 
-def _forget(following: "Future[None]", future: Future[Any]) -> None:
+def _forget(asked: Any, loop: asyncio.AbstractEventLoop, future: Future[Any]) -> None:
+    """Nobody waits for it any more: it is not begun. What has begun goes on to its end."""
     if future.cancelled():
-        with suppress(RuntimeError):  # the loop has ended
-            following.cancel()
+        cancelling = _cancel(asked)
+        try:
+            asyncio.run_coroutine_threadsafe(cancelling, loop)
+        except RuntimeError:  # the loop has ended
+            cancelling.close()
+
+
+async def _cancel(asked: Any) -> None:
+    await asked.cancel()
 
 
 def _quiet_dask() -> Callable[..., Any]:
