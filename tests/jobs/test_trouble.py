@@ -7,12 +7,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from iryo.errors import LeaseLost, Unavailable
 from iryo.jobs import Job, JobContext, JobRunner, Jobs, JobState
 from iryo.jobs.model import Beat, Event
 from iryo.jobs.queue import _write
 from iryo.logs import describe
+from iryo.store.ids import new_id
 from iryo.store.sql import Database
 from tests.jobs.conftest import Clock
 
@@ -112,3 +114,25 @@ def test_a_change_that_somebody_else_came_before_is_not_written(
         with pytest.raises(LeaseLost, match="changed by another"):
             _write(connection, stale, again)
     assert jobs.find(before.id) == again
+
+
+def test_a_value_that_no_index_takes_fails_at_once(
+    database: Database, jobs: Jobs, clock: Clock
+) -> None:
+    """On PostgreSQL, as on SQLite, whose indexes take it: nothing is tried for half an hour."""
+    job = submitted(database, jobs)
+    long = "".join(new_id() for _ in range(1000))  # does not compress
+
+    def handler(_: JobContext) -> None:
+        with database.write() as connection:
+            connection.execute(text("CREATE TABLE t (a TEXT PRIMARY KEY)"))
+            connection.execute(text("INSERT INTO t VALUES (:a)"), {"a": long})
+
+    done = runner(jobs, clock, handler).run(job.id)
+    assert done.attempts == 1
+    if database.url.startswith("sqlite"):
+        assert done.state is JobState.COMPLETED
+    else:
+        assert done.state is JobState.FAILED
+        assert done.message is not None
+        assert done.message.endswith("larger than it takes (SQLSTATE 54000)")

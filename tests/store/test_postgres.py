@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError
 
-from iryo.errors import Damaged, Unavailable
+from iryo.errors import Damaged, InvalidInput, TooLarge, Unavailable
+from iryo.store.ids import new_id
 from iryo.store.sql import Database
 from tests.grown.postgres import Postgres
 from tests.store.database_suite import DatabaseSuite
@@ -253,6 +254,9 @@ RAISE = "DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{}', MESSAGE = 'so it is';
         ("XX001", Damaged, "its data are corrupted"),
         ("XX002", Damaged, "an index of it is corrupted"),
         ("58P01", Damaged, "a file of it is missing"),
+        ("22021", InvalidInput, "does not take a value"),
+        ("22P02", InvalidInput, "does not take a value"),
+        ("54000", TooLarge, "larger than it takes"),
     ],
 )
 def test_what_a_server_reports(
@@ -292,11 +296,24 @@ def test_errors_show_no_values_of_any_kind(database: Database) -> None:
         connection.execute(text("INSERT INTO t VALUES ('Doe^Jane', 1)"))
     for statement, kind in (
         ("INSERT INTO t VALUES (:a, 2)", IntegrityError),
-        ("INSERT INTO t VALUES (:a || 'x', 2)", DBAPIError),
-        ("INSERT INTO t VALUES ('b', CAST(:a AS INTEGER))", DBAPIError),
+        ("INSERT INTO t VALUES (:a || 'x', 2)", InvalidInput),
+        ("INSERT INTO t VALUES ('b', CAST(:a AS INTEGER))", InvalidInput),
     ):
         with pytest.raises(kind) as caught, database.write() as connection:
             connection.execute(text(statement), {"a": "Doe^Jane"})
-        said = f"{caught.value} {caught.value!r} {caught.value.orig!r}"
+        driver = caught.value if kind is IntegrityError else caught.value.__cause__
+        assert isinstance(driver, DBAPIError)
+        said = f"{caught.value} {caught.value!r} {driver!r} {driver.orig!r}"
         assert "Doe" not in said
         assert "SQLSTATE 2" in said
+
+
+def test_a_value_too_large_for_an_index_is_refused_for_good(database: Database) -> None:
+    with database.write() as connection:
+        connection.execute(text("CREATE TABLE t (a TEXT PRIMARY KEY)"))
+    long = "".join(new_id() for _ in range(1000))  # does not compress
+    with (
+        pytest.raises(TooLarge, match=r"^the database refuses it: .* \(SQLSTATE 54000\)$"),
+        database.write() as connection,
+    ):
+        connection.execute(text("INSERT INTO t VALUES (:a)"), {"a": long})

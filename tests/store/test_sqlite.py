@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from iryo.errors import Damaged, Unavailable
+from iryo.errors import Damaged, TooLarge, Unavailable
 from iryo.store.sql import Database
 from tests.store.database_suite import DatabaseSuite
 
@@ -152,3 +152,12 @@ def test_a_file_that_may_not_be_written(path: Path) -> None:
     with pytest.raises(Unavailable, match="cannot be written to"), database.write() as connection:
         connection.execute(text("INSERT INTO t VALUES ('a')"))
     database.close()
+
+
+def test_a_value_larger_than_it_takes(path: Path) -> None:
+    database = Database(f"sqlite:///{path}")
+    with (
+        pytest.raises(TooLarge, match=r"^the database refuses it: a value or a row is larger"),
+        database.read() as connection,
+    ):
+        connection.execute(text("SELECT zeroblob(3000000000)"))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event, text
 from sqlalchemy.exc import DBAPIError
 
-from iryo.errors import Damaged, InvalidInput, IryoError, Unavailable
+from iryo.errors import Damaged, InvalidInput, IryoError, TooLarge, Unavailable
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import ExceptionContext
@@ -69,8 +69,13 @@ _DAMAGED: Final = {
     "XX001": "its data are corrupted",
     "XX002": "an index of it is corrupted",
 }
+# What was given will not be taken however often it is tried again; 22P02, 22021, 54000 ...
+_REFUSED: Final[dict[str, tuple[type[IryoError], str]]] = {
+    "22": (InvalidInput, "it does not take a value"),
+    "54": (TooLarge, "a value, a row or a statement is larger than it takes"),
+}
 # Their messages quote values.
-_ABOUT_VALUES: Final = ("22", "23", "P0")
+_ABOUT_VALUES: Final = ("22", "23", "54", "P0")
 
 
 class PostgresEngines:
@@ -131,6 +136,9 @@ class PostgresEngines:
             reason = known.get(code) or known.get(code[:2])
             if reason is not None:
                 return kind(f"{reason} (SQLSTATE {code})")
+        if code[:2] in _REFUSED:
+            refusal, reason = _REFUSED[code[:2]]
+            return refusal(f"{reason} (SQLSTATE {code})")
         return Unavailable("the connection was lost") if error.connection_invalidated else None
 
     def _hide(self, context: "ExceptionContext") -> None:

@@ -188,6 +188,7 @@ class Database:
         Raises:
             Unavailable: the database is locked or away.
             Damaged: its files are not a database any more.
+            InvalidInput, TooLarge: it does not take a value, and never will.
         """
         self._check_process()
         with self._transaction(self._engines.readers, "read") as connection:
@@ -209,6 +210,7 @@ class Database:
         Raises:
             Unavailable: others kept what it needs locked for 30 seconds, or the database is away.
             Damaged: its files are not a database any more.
+            InvalidInput, TooLarge: it does not take a value, and never will.
             RuntimeError: this thread is in `write` already and would wait for itself.
         """
         self._check_process()
@@ -295,6 +297,10 @@ class Database:
                 if not isinstance(error, IntegrityError):  # by which unique indexes decide
                     self._observer.failed("failed")
                 raise
+            if isinstance(failure, InvalidInput):
+                # Whoever gave the value is told, and need not know which database there is.
+                self._observer.failed("failed")
+                raise type(failure)(f"the database refuses it: {failure.message}") from error
             self._observer.failed(type(failure).__name__.lower())
             raise type(failure)(f"database {self.url}: {failure.message}") from error
 

@@ -8,7 +8,7 @@ from typing import Final
 from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
-from iryo.errors import Damaged, InvalidInput, IryoError, Unavailable
+from iryo.errors import Damaged, InvalidInput, IryoError, TooLarge, Unavailable
 
 __all__ = ["SqliteEngines"]
 
@@ -73,6 +73,8 @@ class SqliteEngines:
         code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
         if code in _AWAY and (writing or code != sqlite3.SQLITE_READONLY):
             return Unavailable(_AWAY[code])
+        if code == sqlite3.SQLITE_TOOBIG:
+            return TooLarge("a value or a row is larger than it takes")
         return Damaged(_DAMAGED[code]) if code in _DAMAGED else None
 
 
