@@ -207,15 +207,19 @@ def test_everything_that_is_done_is_audited(ready: Program) -> None:
     ]
     assert {event["actor"].partition(":")[0] for event in events} == {"cli"}
     assert {event["outcome"] for event in events} == {"allowed"}
-    store = ready.lines("datastores", "list")[0]["datastoreId"]
+    store, first = (one["datastoreId"] for one in ready.lines("datastores", "list"))
+    # What was made is named by its id, though nobody knew it when it was begun.
+    (key,) = ready.lines("keys", "list")
+    assert [event["resource"] for event in events[:3]] == [key["accessKeyId"], first, store]
     (one,) = ready.lines("audit", "--datastore", "second")
     assert one["scope"] == store
     assert ready.lines("audit", "--actor", "cli:nobody") == []
     # Looking at the audit is audited as well.
-    assert [one["action"] for one in ready.lines("audit", "--limit", "5")] == [
+    assert [one["action"] for one in ready.lines("audit", "--limit", "6")] == [
         "cli:search",
         "cli:audit",
         "cli:datastores.list",
+        "cli:keys.list",
         "cli:audit",
         "cli:audit",
     ]

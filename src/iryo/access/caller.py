@@ -10,7 +10,14 @@ from iryo.access.coalesce import FRAME
 from iryo.access.model import AuditEvent, Principal
 from iryo.errors import AccessDenied, Damaged, IryoError, Unavailable, WorkerDied
 
-__all__ = ["Caller"]
+__all__ = ["Caller", "Subject"]
+
+
+@dataclass(slots=True)
+class Subject:
+    """What something is done to; what is made on the way gets its id only then."""
+
+    resource: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,17 +32,19 @@ class Caller:
     @contextmanager
     def audited(
         self, action: str, *, scope: str, resource: str, frame: str | None = None
-    ) -> Iterator[None]:
+    ) -> Iterator[Subject]:
         """Run something and leave an audit row, whatever comes of it.
+
+        The row names what `resource` says at the end: what makes something sets it to the id.
 
         Reads of frames by one caller share rows, see `coalesce`.
 
         The outcome is ``allowed``, ``denied``, ``refused`` (the request was at fault) or
         ``failed`` (we were). No value of the request is written, only ids.
         """
-        outcome = "failed"
+        outcome, subject = "failed", Subject(resource)
         try:
-            yield
+            yield subject
             outcome = "allowed"
         except AccessDenied:
             outcome = "denied"
@@ -51,7 +60,7 @@ class Caller:
                     at=datetime.now(UTC),
                     actor=self.principal.key_id,
                     action=action,
-                    resource=resource,
+                    resource=subject.resource,
                     scope=scope,
                     source=self.source,
                     outcome=outcome,

@@ -91,8 +91,9 @@ def create(
 
     shell = shell_of(context, json=json)
     chosen, scope = _role(role), _scope(shell, datastore)
-    with shell.audited("cli:keys.create", scope=scope, resource=""):
+    with shell.audited("cli:keys.create", scope=scope, resource="") as made:
         key_id, secret = shell.app.access.create_key(name=name, role=chosen, scope=scope)
+        made.resource = key_id
     if save:
         path = shell.settings.home / CREDENTIALS
         write_credentials(path, key_id, secret, shell.settings.region)

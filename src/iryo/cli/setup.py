@@ -59,13 +59,15 @@ def init(
         made["key file"] = str(home / KEY_FILE)
     app = shell.app
     if not app.access.list_keys():
-        with shell.audited("cli:keys.create", scope="*", resource=""):
+        with shell.audited("cli:keys.create", scope="*", resource="") as row:
             key_id, secret = app.access.create_key(name=FIRST_KEY, role=Role.ADMIN)
+            row.resource = key_id
         write_credentials(home / CREDENTIALS, key_id, secret, shell.settings.region)
         made |= {"access key": key_id, "secret": secret}
     if datastore and not active_datastores(app.room):
-        with shell.audited("cli:datastores.create", scope="*", resource=""):
+        with shell.audited("cli:datastores.create", scope="*", resource="") as row:
             store = datastores.create(app.room, name=DEFAULT_DATASTORE)
+            row.resource = store.id
         made["data store"] = f"{store.name} {store.id}"
     if shell.json:
         shell.emit({"home": str(home), "made": made})

@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # so that `iryo --help` need not load the house
     import typer
     from rich.console import Console
 
-    from iryo.access.caller import Caller
+    from iryo.access.caller import Caller, Subject
     from iryo.app import App
     from iryo.imaging.service.room import Room
     from iryo.jobs import Job
@@ -134,8 +134,10 @@ class Shell:
             request_id=new_id(),
         )
 
-    def audited(self, action: str, *, scope: str, resource: str) -> AbstractContextManager[None]:
-        """Run something and leave an audit row, whatever comes of it."""
+    def audited(
+        self, action: str, *, scope: str, resource: str
+    ) -> AbstractContextManager["Subject"]:
+        """Run something and leave an audit row, whatever comes of it; see `Caller.audited`."""
         return self.caller.audited(action, scope=scope, resource=resource)
 
     # ------------------------------------------------------------------------------ what is said

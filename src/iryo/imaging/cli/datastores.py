@@ -32,8 +32,9 @@ def create(
     terminal = terminal_of(context, json=json)
     if any(one.name == name for one in active_datastores(terminal.room)):
         raise InvalidInput(f"there is a data store called {name!r} already")
-    with terminal.audited("cli:datastores.create", scope="*", resource=""):
+    with terminal.audited("cli:datastores.create", scope="*", resource="") as row:
         made = datastores.create(terminal.room, name=name)
+        row.resource = made.id
     if terminal.json:
         terminal.emit({"datastoreId": made.id, "datastoreName": made.name})
     else:

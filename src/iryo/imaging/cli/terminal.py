@@ -15,6 +15,12 @@ if TYPE_CHECKING:  # so that `iryo --help` need not load the house
 __all__ = ["DatastoreArgument", "DatastoreOption", "JsonOption", "Terminal", "terminal_of"]
 
 
+class Subject(Protocol):
+    """What an audit row says that something was done to."""
+
+    resource: str
+
+
 class Terminal(Protocol):
     """One run of the program."""
 
@@ -44,7 +50,7 @@ class Terminal(Protocol):
         """Run a job, or follow it if another process does, until it has ended."""
         ...
 
-    def audited(self, action: str, *, scope: str, resource: str) -> AbstractContextManager[None]:
+    def audited(self, action: str, *, scope: str, resource: str) -> AbstractContextManager[Subject]:
         """Run something and leave an audit row, whatever comes of it."""
         ...
 
