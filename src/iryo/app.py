@@ -183,6 +183,7 @@ def open_app(settings: Settings, *, serving: bool = False, board: Board | None =
             region=settings.region,
             account=settings.account,
             import_roots=_import_roots(settings) if serving else None,
+            own=_own(settings),
             address=None
             if settings.compute == "inline"
             else StoreAddress(
@@ -280,6 +281,14 @@ def _import_roots(settings: Settings) -> tuple[Location, ...] | None:
     if settings.import_roots:
         return tuple(parse_location(root, "import_roots") for root in settings.import_roots)
     return None if settings.loopback and not settings.behind_proxy else ()
+
+
+def _own(settings: Settings) -> tuple[Location, ...]:
+    """Where the installation keeps what is its own."""
+    home = settings.home.absolute()
+    if settings.objects.startswith("memory:"):
+        return (home,)
+    return home, parse_location(settings.objects, "objects")
 
 
 def _caller(access: Access, audit: Audit) -> Callable[[Authenticated, Request, str], Caller]:

@@ -261,7 +261,8 @@ def test_a_client_token_makes_one_thing(houses: tuple[House, House]) -> None:
         *(partial(datastores.create, one.room, name="x", token="t" * 20) for one in many)
     )
     assert len({one.id for one in made}) == 1
-    order = ImportOrder("test", house.folder.as_uri(), None, "")
+    (house.folder / "in").mkdir()
+    order = ImportOrder("test", (house.folder / "in").as_uri(), None, "")
     jobs = together(
         *(partial(imports.start, one.room, one.store, order, token="t" * 20) for one in many)
     )

@@ -20,9 +20,9 @@ def input_of(room: Room, uri: str) -> Location:
 
     Raises:
         InvalidInput: it is none.
-        AccessDenied: it lies outside what imports may touch.
+        AccessDenied: it lies outside what imports may touch, or holds what is our own.
     """
-    return room.check(parse_location(uri, "inputS3Uri"), "inputS3Uri")
+    return room.check_whole(parse_location(uri, "inputS3Uri"), "inputS3Uri")
 
 
 def require_input(room: Room, location: Location) -> None:

@@ -1,5 +1,6 @@
 """Where imports read and write: a path of this machine, or a place in S3."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -7,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 from iryo.errors import InvalidInput
 from iryo.store.s3 import bucket_and_prefix
 
-__all__ = ["Location", "S3Place", "local_path", "parse_location"]
+__all__ = ["Location", "S3Place", "local_path", "parse_location", "within"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,27 @@ class S3Place:
 
 
 Location = Path | S3Place
+
+
+def within(inner: Location, outer: Location) -> bool:
+    """Whether one place is another, or lies below it; it need not be there.
+
+    Folders are told by what they are and not by their names: links, mounts and file systems to
+    which A is a give the same folder several.
+    """
+    if isinstance(inner, S3Place) or isinstance(outer, S3Place):
+        return isinstance(inner, S3Place) and isinstance(outer, S3Place) and outer.contains(inner)
+    try:
+        status = outer.stat()
+        known = (status.st_dev, status.st_ino)
+    except (OSError, ValueError):
+        return inner.is_relative_to(outer)  # it is not there, and so nothing is below it
+    for folder in (inner, *inner.parents):
+        with suppress(OSError, ValueError):
+            status = folder.stat()
+            if (status.st_dev, status.st_ino) == known:
+                return True
+    return False
 
 
 def parse_location(uri: str, where: str) -> Location:

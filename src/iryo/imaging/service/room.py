@@ -5,11 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 from iryo.compute import Compute
 from iryo.errors import AccessDenied, InvalidInput
 from iryo.imaging.model import ImportObserver, Unobserved
-from iryo.imaging.service.location import Location, S3Place
+from iryo.imaging.service.location import Location, S3Place, within
 from iryo.imaging.service.places import Places
 from iryo.jobs import Jobs
 from iryo.store.address import StoreAddress, Stores
@@ -38,6 +39,8 @@ class Room:
     account: str
     import_roots: tuple[Location, ...] | None
     """Folders and places in S3 that imports may read and write; None: any, () : none."""
+    own: tuple[Location, ...] = ()
+    """What the installation keeps for itself: imports neither read nor write there."""
     address: StoreAddress | None = None
     """Where workers find the stores; None: `compute` runs in this process and shares them."""
     s3: S3Access | None = None
@@ -60,11 +63,13 @@ class Room:
         """The location, a path resolved, if imports may touch it.
 
         Raises:
-            AccessDenied: if it lies outside what the settings name.
+            AccessDenied: if it lies outside what the settings name, or in what is our own.
             InvalidInput: if it cannot be a path: links in a circle, a name that is too long.
         """
         if isinstance(location, Path):
             return self.check_path(location, where)
+        if any(within(location, own) for own in self.own):
+            raise AccessDenied(f"{where} {_OWN}")
         roots = self.import_roots
         if roots is None or any(isinstance(r, S3Place) and r.contains(location) for r in roots):
             return location
@@ -73,12 +78,27 @@ class Room:
     def check_path(self, path: Path, where: str) -> Path:
         """The resolved path, if imports may touch it; raises as `check` does."""
         resolved = _resolved(path, where)
+        if any(within(resolved, own) for own in self.own):
+            raise AccessDenied(f"{where} {_OWN}")
         if self.import_roots is None:
             return resolved
         for root in self.import_roots:
             if isinstance(root, Path) and resolved.is_relative_to(root.resolve()):
                 return resolved
         raise AccessDenied(f"{where} lies outside the folders that import_roots allows")
+
+    def check_whole(self, location: Location, where: str) -> Location:
+        """As `check`, of a location of which all is read: nothing of our own may lie in it."""
+        checked = self.check(location, where)
+        if any(within(own, checked) for own in self.own):
+            raise AccessDenied(
+                f"{where} holds the home folder or the object store of iryo itself; name what "
+                "lies beside it"
+            )
+        return checked
+
+
+_OWN: Final = "lies in the home folder or the object store of iryo itself"
 
 
 def _resolved(path: Path, where: str) -> Path:
