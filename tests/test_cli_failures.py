@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from iryo.cli.credentials import read_credentials, write_credentials
+from iryo.cli.shell import Shell
 from iryo.errors import Unavailable
 from tests.program import Program
 
@@ -51,6 +52,19 @@ def test_a_key_that_cannot_be_saved_is_told_of(ready: Program) -> None:
     result = ready.here("keys", "create", "again", "--save")
     assert result.exit_code == 1
     assert "cannot write" in result.stderr
+
+
+# -------------------------------------------------------------------------------------------- jobs
+
+
+def test_people_and_machines_are_told_that_a_job_waits(capsys: pytest.CaptureFixture[str]) -> None:
+    shell = Shell()
+    shell.tell_wait("object store s3://b: there is no such bucket")
+    assert "waiting: object store s3://b: there is no such bucket; " in capsys.readouterr().err
+    shell.json = True
+    shell.tell_wait("away")
+    out, err = capsys.readouterr()
+    assert (out, json.loads(err)) == ("", {"waiting": {"message": "away"}})
 
 
 # ------------------------------------------------------------------------------------------- audit

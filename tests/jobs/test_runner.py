@@ -230,6 +230,22 @@ def test_step_without_work(jobs: Jobs, submit: Submit) -> None:
     assert JobRunner(jobs, {"k": lambda _: None}).step() is None
 
 
+def test_whoever_looks_on_is_told_once_what_a_job_waits_for(
+    jobs: Jobs, clock: Clock, submit: Submit
+) -> None:
+    troubles = [Unavailable("the store is away")] * 3 + [Unavailable("the disk is full")]
+    left = iter(troubles)
+
+    def handler(_: JobContext) -> None:
+        for trouble in left:
+            raise trouble
+
+    told: list[str] = []
+    runner = JobRunner(jobs, {"k": handler}, rng=random.Random(1), wait=clock.advance)
+    assert runner.run(submit().id, waits=told.append).state is JobState.COMPLETED
+    assert told == ["the store is away", "the disk is full"]
+
+
 class Away(Jobs):
     """A queue whose database is away for the first `times` words about how a job ended."""
 

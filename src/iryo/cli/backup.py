@@ -148,7 +148,7 @@ def create(
             shell.audited("cli:backup", scope=_SCOPE, resource=job.id),
             job_shown(shell, job.id, "Backing up"),
         ):
-            ended = shell.app.backup_runner.run(job.id)
+            ended = shell.app.backup_runner.run(job.id, waits=shell.tell_wait)
     except KeyboardInterrupt:
         typer.echo("\nStopped. What was copied is kept; the same command goes on.", err=True)
         raise typer.Exit(INTERRUPTED) from None

@@ -111,7 +111,20 @@ class Shell:
 
     def run_job(self, job_id: str) -> "Job":
         """Run a job, or follow it if another process does, until it has ended."""
-        return self.app.runner.run(job_id)
+        return self.app.runner.run(job_id, waits=self.tell_wait)
+
+    def tell_wait(self, reason: str) -> None:
+        """Say why a job waits, and that it will be tried again."""
+        if self.json:
+            import orjson
+
+            sys.stderr.write(orjson.dumps({"waiting": {"message": reason}}).decode() + "\n")
+        else:
+            self.err.print(
+                f"waiting: {reason}; trying again for up to half an hour (Ctrl-C keeps what is "
+                "done)",
+                soft_wrap=True,
+            )
 
     # ------------------------------------------------------------------------------- who is here
 

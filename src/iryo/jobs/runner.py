@@ -29,6 +29,7 @@ from iryo.jobs.model import (
     Event,
     Fail,
     Job,
+    JobState,
     Release,
     backoff_seconds,
 )
@@ -120,11 +121,16 @@ class JobRunner:
         """A job was submitted in this process, and its transaction has committed: look now."""
         self._awake.set()
 
-    def run(self, job_id: str) -> Job:
+    def run(self, job_id: str, *, waits: Callable[[str], object] | None = None) -> Job:
         """Run this one job in the calling thread until it has ended, retries included.
 
         If another worker holds it, follow it until it has ended, and take it over should that
         worker fall silent. After `stop` the job is given back as it stands.
+
+        Args:
+            job_id: the job.
+            waits: told why the job is to be tried again, which can take half an hour; each reason
+                once.
 
         Raises:
             NotFound: if there is no such job.
@@ -133,7 +139,11 @@ class JobRunner:
         job = self._jobs.find(job_id)
         if job.kind not in self._handlers:
             raise InvalidInput(f"found a job of kind {job.kind}, expected one of {self._kinds()}")
+        told = None
         while not (job.state.ended or self._stopping.is_set()):
+            if waits and job.state is JobState.SUBMITTED and job.message and job.message != told:
+                told = job.message
+                waits(told)
             leased = self._jobs.lease_one(job_id, self.worker, self._lease_seconds)
             if leased is None:
                 self._wait(self._poll_seconds)
