@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from iryo.cli.credentials import read_credentials, write_credentials
-from iryo.cli.shell import Shell
+from iryo.cli.shell import Shell, kept_whole
 from iryo.errors import Unavailable
 from tests.program import Program
 
@@ -52,6 +52,18 @@ def test_a_key_that_cannot_be_saved_is_told_of(ready: Program) -> None:
     result = ready.here("keys", "create", "again", "--save")
     assert result.exit_code == 1
     assert "cannot write" in result.stderr
+
+
+# ------------------------------------------------------------------------------------------ tables
+
+
+def test_numbers_and_dates_are_whole_in_a_narrow_terminal() -> None:
+    # Of iryo storage, of iryo search, of iryo jobs list (the date is broken between its words).
+    assert kept_whole([5, 10, 4, 9, 6, 8, 8, 5], 80) == set(range(8))
+    assert kept_whole([13, 30, 16, 10, 4, 6, 40], 80) == {0, 3, 4, 5}
+    assert kept_whole([12, 15, 9, 10, 16, 80], 80) == {0, 1, 2, 3}
+    assert kept_whole([32, 900], 80) == {0}
+    assert kept_whole([], 80) == {0}
 
 
 # -------------------------------------------------------------------------------------------- jobs

@@ -39,6 +39,7 @@ def test_list_and_show_tell_how_far_it_is(program: Program, job: str) -> None:
     assert (told["id"], told["kind"], told["state"]) == (job, "imaging.import", "SUBMITTED")
     assert "secret name" not in program.says("jobs", "show", job)
     assert job in program.says("jobs", "list")
+    assert program.json("jobs", "show", job[:6]) == told
     assert program.lines("jobs", "list", "--state", "failed") == []
     assert program.lines("jobs", "list", "--kind", "imaging.update") == []
     assert len(program.lines("jobs", "list", "--datastore", "main")) == 1
@@ -67,6 +68,7 @@ def test_resume_that_fails_again(program: Program, job: str, tmp_path: Path) -> 
 
 def test_what_cannot_be(program: Program, job: str) -> None:
     assert program.here("jobs", "show", "x" * 32).exit_code == 2
+    assert program.here("jobs", "show", "").exit_code == 2
     result = program.here("jobs", "list", "--state", "lost")
     assert result.exit_code == 2
     assert "SUBMITTED, IN_PROGRESS" in result.stderr

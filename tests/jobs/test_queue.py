@@ -269,3 +269,15 @@ def test_finding_the_next_job_reads_no_other_rows(database: Database) -> None:
             told = " / ".join(row.detail for row in plan)
             assert "SEARCH jobs USING" in told, told
             assert "TEMP B-TREE" not in told, told
+
+
+def test_a_job_is_found_by_the_beginning_of_its_id(database: Database, jobs: Jobs) -> None:
+    first, *others = (submit(database, jobs) for _ in range(40))  # more than letters and digits
+    assert jobs.named(f" {first.id.upper()} ") == first
+    begins = [one.id[0] for one in (first, *others)]
+    twice = next(one for one in begins if begins.count(one) > 1)
+    with pytest.raises(InvalidInput, match="several"):
+        jobs.named(twice)
+    for nothing in ("", "{", "none"):
+        with pytest.raises(NotFound):
+            jobs.named(nothing)

@@ -7,6 +7,7 @@ import typer
 from iryo.cli.shell import FAILED, shell_of
 from iryo.errors import InvalidInput
 from iryo.imaging.cli.terminal import DatastoreOption, JsonOption
+from iryo.imaging.cli.wording import short
 
 if TYPE_CHECKING:
     from iryo.jobs import Job, JobState
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["add_commands"]
 
 JobArgument = Annotated[
-    str, typer.Argument(metavar="JOB", help="The id of the job, as `iryo jobs list` shows it.")
+    str, typer.Argument(metavar="JOB", help="The id of the job, or the beginning of it.")
 ]
 
 
@@ -59,7 +60,7 @@ def list_jobs(
         return
     rows = [
         (
-            job.id,
+            job.id if shell.wide else short(job.id),
             job.kind,
             job.state.value,
             _far(job),
@@ -74,7 +75,7 @@ def list_jobs(
 def show(context: typer.Context, job: JobArgument, *, json: JsonOption = False) -> None:
     """Show one job: how far it is, who holds it, what went wrong."""
     shell = shell_of(context, json=json)
-    told = _told(shell.app.jobs.find(job))
+    told = _told(shell.app.jobs.named(job))
     if shell.json:
         shell.emit(told)
         return
@@ -85,7 +86,8 @@ def show(context: typer.Context, job: JobArgument, *, json: JsonOption = False) 
 def cancel(context: typer.Context, job: JobArgument, *, json: JsonOption = False) -> None:
     """Ask that a job end. What it has done so far is not undone."""
     shell = shell_of(context, json=json)
-    found = shell.app.jobs.find(job)
+    found = shell.app.jobs.named(job)
+    job = found.id
     with (
         shell.audited("cli:jobs.cancel", scope=found.scope, resource=job),
         shell.app.database.write() as connection,
@@ -108,7 +110,8 @@ def resume(context: typer.Context, job: JobArgument, *, json: JsonOption = False
     from iryo.app import RESUMABLE
 
     shell = shell_of(context, json=json)
-    found = shell.app.jobs.find(job)
+    found = shell.app.jobs.named(job)
+    job = found.id
     if found.kind not in RESUMABLE:
         raise InvalidInput(
             f"found a job of kind {found.kind}, which has undone what it began; expected one of "

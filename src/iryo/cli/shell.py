@@ -29,7 +29,7 @@ if TYPE_CHECKING:  # so that `iryo --help` need not load the house
     from iryo.jobs import Job
     from iryo.settings import Loaded, Settings
 
-__all__ = ["Shell", "exit_code", "shell_of"]
+__all__ = ["Shell", "exit_code", "kept_whole", "shell_of"]
 
 FAILED: Final = 1
 REFUSED: Final = 2
@@ -46,7 +46,27 @@ _EXIT_CODES: Final[Mapping[type[IryoError], int]] = {
     Conflict: REFUSED,
     IryoError: FAILED,
 }
+_GAP: Final = 2  # columns that a table takes beside each of its own
+_FOLDED: Final = 10  # columns into which text is folded at least
+_NARROW: Final = 120
 _WIDE: Final = 1000  # columns where the output is a file or a pipe: nothing is broken there
+
+
+def kept_whole(widths: Sequence[int], width: int) -> set[int]:
+    """Which columns of a table are not broken, of these widths, where there is so much room.
+
+    The first is not: ids and names that are copied. Of the others the narrow ones are not, such as
+    numbers and dates, as long as what is left is enough for the wide ones to be folded into.
+    """
+    narrow = sorted(range(1, len(widths)), key=lambda one: widths[one])
+    left = width - _GAP * len(widths) - sum(widths[:1])
+    whole = {0}
+    for place, number in enumerate(narrow):
+        left -= widths[number]
+        if left < sum(min(widths[one], _FOLDED) for one in narrow[place + 1 :]):
+            break
+        whole.add(number)
+    return whole
 
 
 def exit_code(error: IryoError) -> int:
@@ -165,6 +185,11 @@ class Shell:
         """Where progress and remarks go: standard error."""
         return _console(stderr=True)
 
+    @property
+    def wide(self) -> bool:
+        """Whether there is room for whole ids: in a wide terminal, a file or a pipe."""
+        return self.out.width > _NARROW
+
     def emit(self, value: Any) -> None:
         """Print one value as a line of JSON."""
         import orjson
@@ -180,13 +205,20 @@ class Shell:
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Print rows under headings."""
         from rich import box
+        from rich.cells import cell_len
         from rich.table import Table
         from rich.text import Text
 
-        table = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False)
-        for column in table.columns:
+        table = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+        widths = [
+            max(cell_len(part) for cell in (*heading.split(), *cells) for part in cell.split("\n"))
+            for heading, *cells in zip(columns, *rows, strict=True)
+        ]
+        whole = kept_whole(widths, self.out.width)
+        for number, column in enumerate(table.columns):
             column.overflow = "fold"
-        table.columns[0].no_wrap = True  # ids and names that are copied
+            if number in whole and self.out.width < _WIDE:
+                column.width = widths[number]  # a heading of several words is broken instead
         for row in rows:
             table.add_row(*(Text(cell) for cell in row))
         self.out.print(table)

@@ -158,6 +158,25 @@ class Jobs:
         with self._database.read() as connection:
             return self.get(connection, job_id)
 
+    def named(self, text: str) -> Job:
+        """The job whose id is or begins with `text`.
+
+        Raises:
+            NotFound: there is none.
+            InvalidInput: there are several.
+        """
+        begin = text.strip().lower()
+        query = select(jobs).order_by(jobs.c.id).limit(2)
+        if begin:  # "{" follows "z"
+            query = query.where(jobs.c.id >= begin, jobs.c.id < begin + "{")
+        with self._database.read() as connection:
+            found = [job_of(row) for row in connection.execute(query)]
+        if not (begin and found):
+            raise NotFound(f"no such job: {text}")
+        if len(found) > 1:
+            raise InvalidInput(f"found several jobs whose ids begin with {text}, expected one")
+        return found[0]
+
     def cancel(self, connection: Connection, job_id: str) -> Job:
         """Ask that a job end.
 

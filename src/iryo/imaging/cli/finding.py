@@ -141,7 +141,7 @@ def _form(datastore_id: str, hit: "Hit") -> dict[str, Any]:
 def _row(hit: "Hit") -> tuple[str, ...]:
     tags = hit.tags
     return (
-        short(hit.id) + ("" if hit.is_primary else " (not primary)"),
+        short(hit.id) + ("" if hit.is_primary else "\n(not primary)"),
         name_lines(tags.get("DICOMPatientName")),
         first(tags.get("DICOMPatientId")),
         day(tags.get("DICOMStudyDate")),

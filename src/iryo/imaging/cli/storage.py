@@ -49,8 +49,7 @@ def storage(
         ]
         rows.append((one.name, "to reclaim", "", "", "", "", size(one.reclaimable_bytes), ""))
     columns = [
-        "Data store", "Modality", "Image sets", "Instances", "Frames", "Came as", "Stored as",
-        "Ratio",
+        "Data store", "Kind", "Sets", "Instances", "Frames", "Came as", "Stored as", "Ratio",
     ]  # fmt: skip
     terminal.table(columns, rows)
 
