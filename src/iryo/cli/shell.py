@@ -141,8 +141,7 @@ class Shell:
             sys.stderr.write(orjson.dumps({"waiting": {"message": reason}}).decode() + "\n")
         else:
             self.err.print(
-                f"waiting: {reason}; trying again for up to half an hour (Ctrl-C keeps what is "
-                "done)",
+                f"waiting: {reason}; trying again (Ctrl-C keeps what is done)",
                 soft_wrap=True,
             )
 

@@ -7,7 +7,7 @@ import socket
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import orjson
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -41,6 +41,8 @@ from iryo.store.ids import new_id
 __all__ = ["Handler", "JobRunner"]
 
 Handler = Callable[[JobContext], dict[str, Any] | None]
+
+T = TypeVar("T")
 
 _LOG: Final = logging.getLogger(__name__)
 # What a job needs is away, and will be back: a database that restarts, a store that cannot be
@@ -144,10 +146,12 @@ class JobRunner:
             if waits and job.state is JobState.SUBMITTED and job.message and job.message != told:
                 told = job.message
                 waits(told)
-            leased = self._jobs.lease_one(job_id, self.worker, self._lease_seconds)
+            leased = self._patiently(
+                lambda: self._jobs.lease_one(job_id, self.worker, self._lease_seconds), waits
+            )
             if leased is None:
                 self._wait(self._poll_seconds)
-                job = self._jobs.find(job_id)
+                job = self._patiently(lambda: self._jobs.find(job_id), waits)
             else:
                 job = self._execute(leased)
         return job
@@ -161,6 +165,20 @@ class JobRunner:
         return None if job is None else self._execute(job)
 
     # ------------------------------------------------------------------------------------ within
+
+    def _patiently(self, ask: Callable[[], T], waits: Callable[[str], object] | None) -> T:
+        """What the queue answers, however often its database has to be asked."""
+        tries = 0
+        while True:
+            try:
+                return ask()
+            except _TRANSIENT as error:
+                tries += 1
+                if tries == _SETTLE_TRIES or self._stopping.is_set():
+                    raise
+                if waits and tries == 1:
+                    waits(describe(error))
+                self._wait(backoff_seconds(tries, self._rng.random()))
 
     def _kinds(self) -> str:
         return ", ".join(sorted(self._handlers))
