@@ -1,11 +1,11 @@
 """Running jobs: outcomes, retries, stopping, threads. The clock moves when the runner waits."""
 
 import errno
-import itertools
 import logging
 import random
 import threading
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -59,7 +59,7 @@ def given_up(
         raise error
 
     job = run(handler)
-    return job, [(later - sooner).total_seconds() for sooner, later in itertools.pairwise(begun)]
+    return job, [(later - sooner).total_seconds() for sooner, later in pairwise(begun)]
 
 
 def test_result_and_progress_are_kept(run: Callable[[Handler], Job]) -> None:
@@ -230,22 +230,6 @@ def test_step_without_work(jobs: Jobs, submit: Submit) -> None:
     assert JobRunner(jobs, {"k": lambda _: None}).step() is None
 
 
-def test_whoever_looks_on_is_told_once_what_a_job_waits_for(
-    jobs: Jobs, clock: Clock, submit: Submit
-) -> None:
-    troubles = [Unavailable("the store is away")] * 3 + [Unavailable("the disk is full")]
-    left = iter(troubles)
-
-    def handler(_: JobContext) -> None:
-        for trouble in left:
-            raise trouble
-
-    told: list[str] = []
-    runner = JobRunner(jobs, {"k": handler}, rng=random.Random(1), wait=clock.advance)
-    assert runner.run(submit().id, waits=told.append).state is JobState.COMPLETED
-    assert told == ["the store is away", "the disk is full"]
-
-
 class Away(Jobs):
     """A queue whose database is away for the first `times` words about how a job ended."""
 
@@ -267,51 +251,6 @@ def test_end_is_written_when_the_database_is_back(
     runner = JobRunner(jobs, {"k": lambda _: ran.append(1)}, wait=clock.advance)
     assert runner.run(submit().id).state is JobState.COMPLETED
     assert len(ran) == 1
-
-
-class Asked(Jobs):
-    """A queue whose database is away whenever `away` says so."""
-
-    away: Callable[[], bool]
-
-    def lease_one(self, job_id: str, worker: str, seconds: float) -> Job | None:
-        if self.away():
-            raise Unavailable("the database is away")
-        return super().lease_one(job_id, worker, seconds)
-
-    def find(self, job_id: str) -> Job:
-        if self.away():
-            raise Unavailable("the database is away")
-        return super().find(job_id)
-
-
-def test_who_runs_a_job_outlives_a_database_that_is_away_between_attempts(
-    database: Database, clock: Clock, submit: Submit
-) -> None:
-    jobs = Asked(database, clock)
-    asked = itertools.count()
-    jobs.away = lambda: next(asked) % 4 != 0
-    left = iter([Unavailable("the store is away")] * 2)
-
-    def handler(_: JobContext) -> None:
-        for trouble in left:
-            raise trouble
-
-    told: list[str] = []
-    runner = JobRunner(jobs, {"k": handler}, rng=random.Random(1), wait=clock.advance)
-    assert runner.run(submit().id, waits=told.append).state is JobState.COMPLETED
-    assert {"the store is away", "the database is away"} <= set(told)
-
-
-def test_who_runs_a_job_does_not_wait_for_ever_for_the_database(
-    database: Database, clock: Clock, submit: Submit
-) -> None:
-    jobs = Asked(database, clock)
-    asked = itertools.count()
-    jobs.away = lambda: next(asked) > 0
-    runner = JobRunner(jobs, {"k": lambda _: None}, rng=random.Random(1), wait=clock.advance)
-    with pytest.raises(Unavailable, match="database is away"):
-        runner.run(submit().id)
 
 
 def test_end_that_cannot_be_written_is_left_to_the_lease(
