@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -198,10 +199,32 @@ def audit(  # noqa: PLR0913 - one parameter per option
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Go on with what is yet to come, until Ctrl-C.")
     ] = False,
+    export: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write all from before --until to a new file instead."),
+    ] = None,
+    prune: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Delete the rows that an exported file holds instead."),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Show who did what, when, from where, with what outcome; the newest last."""
+    """Show who did what, when, from where, with what outcome; the newest last.
+
+    With --export, all rows from before --until go into a file; with --prune, rows that such a file
+    holds leave the database, after the file was read to its end and found whole. Keep the file for
+    as long as your law wants an audit log kept. Nothing leaves by itself.
+    """
     shell = shell_of(context, json=json)
+    if export is not None or prune is not None:
+        chosen = (since, actor, action, resource, datastore)
+        if any(one is not None for one in chosen) or follow or None not in (export, prune):
+            raise InvalidInput("--export goes with --until alone, and --prune with nothing else")
+        if export is not None:
+            _export(shell, export, until)
+        elif prune is not None:
+            _prune(shell, prune, until)
+        return
     shell.app.audit.start()  # spools of processes that died are taken in
     shell.app.audit.flush()
     filters: dict[str, Any] = {
@@ -220,6 +243,48 @@ def audit(  # noqa: PLR0913 - one parameter per option
     if follow:
         for event in _following(shell, filters, newest):
             _print_event(shell, event)
+
+
+def _export(shell: Shell, path: Path, until: str | None) -> None:
+    from iryo.access import archive
+
+    before = _instant(until)
+    if before is None:
+        raise InvalidInput("--export wants --until: what is written now goes on while it is read")
+    shell.app.audit.start()
+    shell.app.audit.flush()
+    with shell.audited("cli:audit.export", scope=EVERYWHERE, resource="") as row:
+        held = archive.export(shell.app.audit, path, before)
+        row.resource = held.sha256
+    if shell.json:
+        shell.emit({"rows": held.rows, "sha256": held.sha256})
+    else:
+        shell.say(f"{held.rows:,} rows are in {path}, SHA-256 of them {held.sha256}")
+
+
+def _prune(shell: Shell, path: Path, until: str | None) -> None:
+    from datetime import UTC
+
+    from iryo.access import AuditEvent, archive
+    from iryo.store.ids import new_id
+
+    if until is not None:
+        raise InvalidInput("--prune deletes what its file holds, and takes no --until")
+    event = AuditEvent(
+        at=datetime.now(UTC),
+        actor=shell.actor,
+        action="cli:audit.prune",
+        resource="",
+        scope=EVERYWHERE,
+        source="local",
+        outcome="allowed",
+        request_id=new_id(),
+    )
+    held, gone = archive.prune(shell.app.database, shell.app.audit, path, event)
+    if shell.json:
+        shell.emit({"rows": held.rows, "sha256": held.sha256, "removed": gone})
+    else:
+        shell.say(f"{gone:,} of {held.rows:,} rows are removed; keep {path}")
 
 
 def _following(
