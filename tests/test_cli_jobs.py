@@ -1,14 +1,18 @@
 """`iryo jobs`: what runs, waits and has failed; stop it, let it go on."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from iryo.app import open_app
 from iryo.imaging.model import ImportOrder
 from iryo.imaging.service import imports
 from iryo.imaging.service.deletion import DELETE_KIND
 from iryo.imaging.service.lookup import find_datastore
+from iryo.jobs import utcnow
+from iryo.jobs.store import jobs
 from iryo.settings import load
 from tests.imaging.site import make_instance
 from tests.program import Program
@@ -80,3 +84,25 @@ def test_what_cannot_be(program: Program, job: str) -> None:
     assert result.exit_code == 2
     assert DELETE_KIND in result.stderr
     assert program.json("jobs", "show", job)["state"] == "SUBMITTED"
+
+
+def test_prune(program: Program, job: str) -> None:
+    program.says("jobs", "cancel", job)
+    assert program.json("jobs", "prune", "--older-than", "1d", "--dry-run") == {
+        "dryRun": True,
+        "removed": 0,
+        "kept": 0,
+    }
+    settings = load({"home": program.home, "compute": "inline"}, {}, None).settings
+    with open_app(settings) as app, app.database.write() as connection:
+        long_ago = utcnow() - timedelta(days=100)
+        connection.execute(update(jobs).values(created_at=long_ago, ended_at=long_ago))
+    assert program.here("jobs", "prune").exit_code == 2, "nothing is removed by default"
+    assert program.here("jobs", "prune", "--older-than", "5m").exit_code == 2
+    assert "1 jobs would be" in program.says("jobs", "prune", "--older-than", "90d", "--dry-run")
+    assert program.lines("jobs", "list") != []
+    assert "1 jobs are removed" in program.says("jobs", "prune", "--older-than", "90d")
+    assert program.lines("jobs", "list") == []
+    assert program.here("jobs", "resume", job).exit_code == 2
+    (row,) = program.lines("audit", "--action", "cli:jobs.prune")
+    assert (row["outcome"], len(row["resource"])) == ("allowed", 20)

@@ -27,6 +27,7 @@ def add_commands(program: typer.Typer) -> None:
         ("show", show),
         ("cancel", cancel),
         ("resume", resume),
+        ("prune", prune),
     ):
         jobs.command(name)(command)
     program.add_typer(jobs, name="jobs")
@@ -129,6 +130,49 @@ def resume(context: typer.Context, job: JobArgument, *, json: JsonOption = False
         shell.say(f"Job {job} is {ended.state}. {ended.message or ''}".rstrip())
     if ended.state != "COMPLETED":
         raise typer.Exit(FAILED)
+
+
+def prune(
+    context: typer.Context,
+    *,
+    older_than: Annotated[
+        str,
+        typer.Option(metavar="TIME", help="Those that ended so long ago or longer: 90d, 52w, 1y."),
+    ],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say how many, and remove nothing.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Remove jobs that ended long ago, with what they noted.
+
+    A failed import that is removed cannot be resumed any more, and `iryo compact` takes what it had
+    read. Jobs that have not ended stay, and so does what an image set still asks for. Nothing
+    removes jobs by itself.
+    """
+    from datetime import timedelta
+
+    from iryo.imaging.cli.amounts import parse_days
+    from iryo.imaging.service.care.ended import release
+    from iryo.jobs import pruning, utcnow
+
+    before = utcnow() - timedelta(days=parse_days(older_than))
+    shell = shell_of(context, json=json)
+    database = shell.app.database
+    if dry_run:
+        with database.read() as connection:
+            found = pruning.count_ended(connection, before)
+        told = pruning.Pruned(found, 0)
+    else:
+        resource = f"{before:%Y-%m-%dT%H:%M:%SZ}"
+        with shell.audited("cli:jobs.prune", scope="*", resource=resource):
+            told = pruning.prune(database, before, release)
+    if shell.json:
+        shell.emit({"dryRun": dry_run, "removed": told.gone, "kept": told.kept})
+        return
+    shell.say(f"{told.gone:,} jobs {'would be' if dry_run else 'are'} removed")
+    if told.kept:
+        shell.say(f"{told.kept:,} stay, since image sets need them")
 
 
 def _state(text: str | None) -> "JobState | None":
