@@ -36,6 +36,7 @@ __all__ = [
     "instances_of",
     "level",
     "own",
+    "searchable",
     "series_of",
     "sortable_datetime",
     "subset",
@@ -232,7 +233,12 @@ def _text(value: Any) -> str | None:
         value = value[0] if value else None
     if value is None:
         return None
-    return str(value).strip().replace("\x00", "")[:_LONGEST_TEXT] or None
+    return searchable(str(value).strip()) or None
+
+
+def searchable(text: str) -> str:
+    """A text as rows have it, and so as it is searched for."""
+    return text.replace("\x00", "")[:_LONGEST_TEXT]
 
 
 def encode(document: Document) -> bytes:

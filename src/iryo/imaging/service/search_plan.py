@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 
 from iryo.errors import InvalidInput
-from iryo.imaging.documents import sortable_datetime
+from iryo.imaging.documents import searchable, sortable_datetime
 from iryo.imaging.model import Field, SearchFilter, SearchQuery, SortField
 from iryo.imaging.names import words
 from iryo.imaging.store import image_set_terms, image_sets
@@ -235,7 +235,8 @@ def _filtered(datastore_id: str, condition: SearchFilter) -> _Condition:
         orders = tuple(sort for sort, one in SORTS.items() if one is column)
         return _indexed(datastore_id, column, lambda it: _range(condition, it), orders)
     orders = () if field in (Field.STUDY_UID, Field.SERIES_UID) else _BY_UPDATES
-    return _indexed(datastore_id, column, lambda it: it == condition.low, orders)
+    wanted = searchable(str(condition.low))
+    return _indexed(datastore_id, column, lambda it: it == wanted, orders)
 
 
 def _range(condition: SearchFilter, column: Any) -> ColumnElement[bool]:
