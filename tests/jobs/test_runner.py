@@ -1,9 +1,8 @@
-"""Running jobs: outcomes, retries, stopping, threads. The clock moves when the runner waits."""
+"""Running jobs: outcomes, retries, stopping. The clock moves when the runner waits."""
 
 import errno
 import logging
 import random
-import threading
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
@@ -23,18 +22,7 @@ from iryo.errors import (
 from iryo.jobs import Handler, Job, JobContext, JobRunner, Jobs, JobState
 from iryo.jobs.model import Event
 from iryo.store.sql import Database
-from tests.jobs.conftest import Clock
-
-Submit = Callable[..., Job]
-
-
-@pytest.fixture
-def submit(database: Database, jobs: Jobs) -> Submit:
-    def submit(**values: Any) -> Job:
-        with database.write() as connection:
-            return jobs.submit(connection, **{"kind": "k", "scope": "s", "payload": {}, **values})
-
-    return submit
+from tests.jobs.conftest import Clock, Submit
 
 
 @pytest.fixture
@@ -263,81 +251,6 @@ def test_end_that_cannot_be_written_is_left_to_the_lease(
     with pytest.raises(Unavailable):
         runner.step()
     assert jobs.find(job.id).state is JobState.IN_PROGRESS
-
-
-# ----------------------------------------------------------------------------------------- threads
-
-
-def test_threads_run_jobs_side_by_side(jobs: Jobs, submit: Submit) -> None:
-    """Two jobs that wait for each other, and for us."""
-    meeting = threading.Barrier(3, timeout=60)
-
-    def handler(_: JobContext) -> None:
-        meeting.wait()
-
-    runner = JobRunner(jobs, {"k": handler}, threads=2, poll_seconds=0.01)
-    runner.start()
-    with pytest.raises(RuntimeError, match="once"):
-        runner.start()
-    first, second = submit(), submit()
-    meeting.wait()
-    runner.stop()
-    assert {jobs.find(first.id).state, jobs.find(second.id).state} == {JobState.COMPLETED}
-    runner.stop()
-
-
-def test_wake_ends_the_wait_of_a_poll(jobs: Jobs, submit: Submit) -> None:
-    ran = threading.Event()
-    runner = JobRunner(jobs, {"k": lambda _: ran.set()}, poll_seconds=3600)
-    runner.start()
-    for _ in range(3):
-        ran.clear()
-        submit()
-        runner.wake()
-        assert ran.wait(60)
-    runner.stop()
-
-
-def test_stop_gives_running_jobs_back(jobs: Jobs, submit: Submit) -> None:
-    running = threading.Event()
-
-    def handler(context: JobContext) -> None:
-        context.progress(4)
-        running.set()
-        while True:
-            context.check()
-
-    runner = JobRunner(jobs, {"k": handler}, poll_seconds=0.01)
-    job = submit()
-    runner.start()
-    assert running.wait(60)
-    runner.stop()
-    job = jobs.find(job.id)
-    assert (job.state, job.strikes, job.done) == (JobState.SUBMITTED, 0, 4)
-    assert runner.run(job.id) == job  # a runner that has stopped takes nothing up
-
-
-def test_thread_outlives_a_database_that_is_away(
-    database: Database, clock: Clock, submit: Submit, caplog: pytest.LogCaptureFixture
-) -> None:
-    class Gone(Jobs):
-        times = 2
-
-        def lease(self, *args: Any) -> Job | None:
-            if self.times:
-                self.times -= 1
-                raise Unavailable("the database is away")
-            return super().lease(*args)
-
-    ended = threading.Event()
-    runner = JobRunner(
-        Gone(database, clock), {"k": lambda _: ended.set()}, poll_seconds=0.01, wait=clock.advance
-    )
-    submit()
-    runner.start()
-    assert ended.wait(60)
-    runner.stop()
-    assert caplog.text.count("cannot take up jobs: the database is away") == 2
 
 
 def test_lost_lease_from_elsewhere_is_given_back(jobs: Jobs, submit: Submit) -> None:
