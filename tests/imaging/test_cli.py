@@ -20,7 +20,7 @@ from pydicom.data import get_charset_files, get_testdata_file
 from iryo.app import open_app
 from iryo.demo.make import TALK_NAME, talk_instance
 from iryo.imaging.cli.pixels import WINDOWS, parse_window
-from iryo.imaging.cli.wording import clock, day, first, name_forms, size
+from iryo.imaging.cli.wording import clock, day, elided, first, name_forms, size
 from iryo.imaging.model import ImportOrder
 from iryo.imaging.service import imports
 from iryo.imaging.service.lookup import find_datastore
@@ -390,3 +390,10 @@ def test_import_beside_a_running_server(program: Program, tmp_path: Path) -> Non
             assert ran.returncode == 0, ran.stderr
             assert json.loads(ran.stdout)["numberOfImportedFiles"] == 5
     assert len(program.lines("search")) == 3
+
+
+def test_a_long_name_keeps_its_beginning_and_its_end() -> None:
+    assert elided("a/b.dcm") == "a/b.dcm"
+    name = elided("begin/" + "d/" * 60_000 + "end.dcm")
+    assert len(name) < 200
+    assert (name[:6], name[-7:]) == ("begin/", "end.dcm")

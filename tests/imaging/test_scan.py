@@ -112,6 +112,9 @@ def test_what_is_no_regular_file_is_told_of(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     assert names(scan(tmp_path, anywhere)) == {"pipe": "NotAFile"}
     assert names(scan(tmp_path / "pipe", anywhere)) == {"pipe": "NotAFile"}
+    (told,) = scan(tmp_path, anywhere)
+    assert isinstance(told, BadSource)
+    assert told.message == "found a named pipe, expected a regular file or a folder"
 
 
 @pytest.mark.parametrize(

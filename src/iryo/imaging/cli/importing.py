@@ -12,7 +12,7 @@ import typer
 from iryo.errors import InvalidInput
 from iryo.imaging.cli.bar import bar
 from iryo.imaging.cli.terminal import DatastoreOption, JsonOption, Terminal, terminal_of
-from iryo.imaging.cli.wording import size
+from iryo.imaging.cli.wording import elided, size
 
 if TYPE_CHECKING:
     from iryo.imaging.model import Datastore
@@ -230,7 +230,7 @@ def _tell_failures(terminal: Terminal, report: "Location") -> None:
         failures_by_reason(lines, _SHOWN_FILES).items(), key=lambda one: -one[1][0]
     ):
         rows += [
-            (reason if not number else "", str(count) if not number else "", file, message)
+            (reason if not number else "", str(count) if not number else "", elided(file), message)
             for number, (file, message) in enumerate(examples)
         ]
     terminal.table(["Reason", "Files", "The first of them", "What was found"], rows)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, Final
 
-__all__ = ["clock", "day", "first", "name_forms", "name_lines", "short", "size"]
+__all__ = ["clock", "day", "elided", "first", "name_forms", "name_lines", "short", "size"]
 
 # PS3.5 6.2.1.2: the component groups of a Person Name, in their order.
 _FORMS: Final = ("alphabetic", "ideographic", "phonetic")
@@ -52,6 +52,14 @@ def size(count: float) -> str:
             return f"{count:.0f} B" if unit == "B" else f"{count:.1f} {unit}"
         count /= 1000
     return f"{count:.1f} TB"
+
+
+def elided(text: str, most: int = 200) -> str:
+    """The text, or where it is longer than `most`, its beginning and its end."""
+    if len(text) <= most:
+        return text
+    half = (most - 3) // 2
+    return f"{text[:half]}...{text[-half:]}"
 
 
 def short(identifier: str) -> str:

@@ -20,6 +20,12 @@ _MAX_MEMBER: Final = 4 << 30
 _BOMB_RATIO: Final = 200
 _BOMB_FLOOR: Final = 64 << 20
 _ENCRYPTED: Final = 0x1
+_SPECIAL: Final = {
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
 _UNSEEN: Final = ("Cc", "Cf", "Zl", "Zp")
 _LOCAL_HEADER: Final = 30  # bytes before the name of a member; APPNOTE.TXT 4.3.7
 
@@ -136,7 +142,10 @@ def _file(path: Path, name: str) -> Iterator[SourceFile | BadSource]:
         yield BadSource(printable(name), "Unreadable", f"file cannot be read: {error.strerror}")
         return
     if not stat.S_ISREG(status.st_mode):
-        yield BadSource(printable(name), "NotAFile", "a regular file expected")
+        found = _SPECIAL.get(stat.S_IFMT(status.st_mode), "something else")
+        yield BadSource(
+            printable(name), "NotAFile", f"found {found}, expected a regular file or a folder"
+        )
     elif Path(name).suffix.lower() == ".zip":
         yield from _archive(path, name)
     else:
