@@ -15,6 +15,9 @@ __all__ = ["SqliteEngines"]
 _PAUSE: Final = 0.005  # seconds between two tries where SQLite does not wait by itself
 _READERS: Final = 16  # connections kept for reading
 _MORE_READERS: Final = 64  # and made on top of these while many threads read
+# Bytes of pages that a reader keeps. With SQLite's own 2 MB, looking up rows among a million means
+# reading most pages of an index again and again: four times as slow.
+_READER_CACHE: Final = 16 << 20
 
 # https://www.sqlite.org/rescode.html: the primary result code is the low byte.
 _AWAY: Final = {
@@ -111,6 +114,7 @@ def _prepare(connection: sqlite3.Connection, patience: float, *, read_only: bool
         _begin_wal(connection, patience)
     if read_only:
         connection.execute("PRAGMA query_only = ON")
+        connection.execute(f"PRAGMA cache_size = -{_READER_CACHE >> 10}")
 
 
 def _begin_wal(connection: sqlite3.Connection, patience: float) -> None:

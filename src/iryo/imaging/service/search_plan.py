@@ -15,7 +15,6 @@ from sqlalchemy import (
     Connection,
     Select,
     and_,
-    exists,
     false,
     func,
     literal,
@@ -28,7 +27,14 @@ from sqlalchemy import (
 from iryo.errors import InvalidInput
 from iryo.imaging.documents import searchable, sortable_datetime
 from iryo.imaging.model import Field, SearchFilter, SearchQuery, SortField
-from iryo.imaging.names import words
+from iryo.imaging.service.search_words import (
+    Word,
+    among,
+    counted,
+    find_words,
+    together,
+    word_of,
+)
 from iryo.imaging.store import image_set_terms, image_sets
 
 __all__ = ["SORTS", "statement_of"]
@@ -81,15 +87,20 @@ def statement_of(connection: Connection, datastore_id: str, query: SearchQuery) 
         InvalidInput: a filter that the field does not allow.
     """
     everything = select(image_sets).where(image_sets.c.datastore_id == datastore_id, _SHOWN)
+    days = [one for one in query.filters if one.field is Field.STUDY_DATE_AND_TIME]
+    ranges = [_range(one, image_set_terms.c.study_datetime) for one in days]
+    words = find_words(connection, datastore_id, query.text, ranges)
     conditions = list(_conditions(datastore_id, query))
-    read_off = _read_off(connection, datastore_id, query)
+    if words:
+        conditions.append(_worded(connection, words))
+    read_off = _read_off(connection, datastore_id, query, words)
     if read_off is not None:
         found = select(image_sets).where(image_sets.c.id.in_(read_off))
         return _in_order(found, query, walk=False)
     indexed = [one for one in conditions if one.few is not None]
     if len(indexed) > 1 or not all(query.sort in one.orders for one in indexed):
         for one in indexed:
-            if one.few is not None and _counted(connection, one.few, _LOOKED_UP) <= _LOOKED_UP:
+            if one.few is not None and counted(connection, one.few, _LOOKED_UP) <= _LOOKED_UP:
                 # The ids come first, and nothing else is offered to begin with.
                 rest = (other.hidden for other in conditions if other is not one)
                 found = select(image_sets).where(image_sets.c.id.in_(one.few), _SHOWN, *rest)
@@ -100,73 +111,40 @@ def statement_of(connection: Connection, datastore_id: str, query: SearchQuery) 
     return _in_order(everything.where(*walked), query, walk=True)
 
 
-def _read_off(connection: Connection, datastore_id: str, query: SearchQuery) -> Select[Any] | None:
+def _read_off(
+    connection: Connection, datastore_id: str, query: SearchQuery, found: list[Word]
+) -> Select[Any] | None:
     """The ids of the page, off one index, if that has all that is asked for and not too much."""
-    asked, found = words(query.text), query.filters
-    days = all(one.field is Field.STUDY_DATE_AND_TIME for one in found)
-    if asked and days and query.sort is SortField.STUDY_DATE_AND_TIME and query.modality is None:
-        return _read_off_terms(connection, datastore_id, query, asked)
-    if not asked and found and days and query.sort is SortField.UPDATED_AT and not query.modality:
-        ranges = [_range(one, image_sets.c.study_datetime) for one in found]
+    days = all(one.field is Field.STUDY_DATE_AND_TIME for one in query.filters)
+    if not days or query.modality is not None:
+        return None
+    if found:
+        by_study = query.sort is SortField.STUDY_DATE_AND_TIME
+        return _read_off_terms(connection, query, found) if by_study else None
+    if query.filters and query.sort is SortField.UPDATED_AT:
+        ranges = [_range(one, image_sets.c.study_datetime) for one in query.filters]
         ids = select(image_sets.c.id).where(
             image_sets.c.datastore_id == datastore_id, _SHOWN, *ranges
         )
-        if _counted(connection, ids, _READ_OFF) <= _READ_OFF:
+        if counted(connection, ids, _READ_OFF) <= _READ_OFF:
             return _in_order(ids, query, walk=False)
     return None
 
 
 def _read_off_terms(
-    connection: Connection, datastore_id: str, query: SearchQuery, asked: list[str]
+    connection: Connection, query: SearchQuery, found: list[Word]
 ) -> Select[Any] | None:
     """The page of a search for words, in the order of study dates, off the index of terms."""
-    table = image_set_terms
-    ranges = [_range(one, table.c.study_datetime) for one in query.filters]
-    counts = {
-        word: _counted(connection, _with_word(datastore_id, word).where(*ranges), _READ_OFF)
-        for word in asked
-    }
-    rarest = min(counts, key=lambda word: counts[word])
-    term = _only_term(connection, datastore_id, rarest)
-    if counts[rarest] > (_READ_OFF if len(counts) == 1 else _LOOKED_UP) and term is None:
-        return None
-    page = (
-        _with_word(datastore_id, rarest)
-        .where(*ranges)
-        .where(
-            *(
-                table.c.image_set_id.in_(_with_word(datastore_id, word).where(*ranges))
-                if count <= _READ_OFF
-                else _word_of(table.c.image_set_id, word)
-                for word, count in counts.items()
-                if word != rarest
-            )
-        )
-    )
+    beyond = []
     if query.after is not None:
-        position = tuple_(table.c.study_datetime, table.c.image_set_id)
-        page = page.where(_beyond(position, query.after, query, table.c.study_datetime.type))
-    order = (table.c.study_datetime, table.c.image_set_id)
-    # One set has several terms that begin alike; those of one term lie in the order of the page.
-    page = page.group_by(*order) if term is None else page.where(table.c.term == term)
-    return page.order_by(*(one.desc() if query.descending else one.asc() for one in order)).limit(
-        query.limit
-    )
-
-
-def _only_term(connection: Connection, datastore_id: str, word: str) -> str | None:
-    """The one term that begins with the word, None if there are more or none."""
-    table = image_set_terms
-    ends = [
-        connection.execute(
-            select(table.c.term)
-            .where(table.c.datastore_id == datastore_id, _begins(word))
-            .order_by(order)
-            .limit(1)
-        ).scalar()
-        for order in (table.c.term.asc(), table.c.term.desc())
-    ]
-    return ends[0] if ends[0] == ends[1] else None
+        place = (image_set_terms.c.study_datetime, image_set_terms.c.image_set_id)
+        beyond.append(_beyond(tuple_(*place), query.after, query, place[0].type))
+    page = together(connection, found, *beyond)
+    if page is None:
+        return None
+    order = (one.desc() if query.descending else one.asc() for one in among(page))
+    some = page.order_by(*order).limit(query.limit).subquery()
+    return select(some.c.image_set_id)
 
 
 def _in_order(statement: Select[Any], query: SearchQuery, *, walk: bool) -> Select[Any]:
@@ -189,12 +167,6 @@ def _beyond(
     return found
 
 
-def _counted(connection: Connection, found: Select[Any], limit: int) -> int:
-    """How many there are, at most one more than `limit`."""
-    some = found.limit(limit + 1).subquery()
-    return int(connection.execute(select(func.count()).select_from(some)).scalar_one())
-
-
 def _hidden(column: Any) -> Any:
     """The column, but no index is taken for it."""
     return func.coalesce(column, column)
@@ -206,9 +178,13 @@ def _conditions(datastore_id: str, query: SearchQuery) -> Iterator[_Condition]:
     if query.modality is not None:
         column = image_sets.c.modality_code
         yield _indexed(datastore_id, column, lambda it: it == query.modality, _BY_UPDATES)
-    for word in words(query.text):
-        has = _word_of(image_sets.c.id, word)
-        yield _Condition(has, has, _with_word(datastore_id, word))
+
+
+def _worded(connection: Connection, found: list[Word]) -> _Condition:
+    has = and_(*(word_of(image_sets.c.id, one.text) for one in found))
+    both = together(connection, found)
+    few = None if both is None else select(both.subquery().c.image_set_id)
+    return _Condition(has, has, few)
 
 
 def _indexed(
@@ -270,25 +246,3 @@ def _first(moment: str) -> str:
 def _end(moment: str) -> str:
     """A text that is beyond a moment, or beyond a day."""
     return moment + "~" if "T" in moment else f"{sortable_datetime(moment, None)[:8]}U"
-
-
-def _begins(word: str) -> ColumnElement[bool]:
-    """A range over the index of terms: all that begin with the word."""
-    term = image_set_terms.c.term
-    return and_(term >= word, term < word + "\U0010ffff")
-
-
-def _with_word(datastore_id: str, word: str) -> Select[Any]:
-    """Ids of all image sets that have a word which begins so."""
-    table = image_set_terms
-    return select(table.c.image_set_id).where(table.c.datastore_id == datastore_id, _begins(word))
-
-
-def _word_of(image_set_id: Any, word: str) -> ColumnElement[bool]:
-    """Whether this one image set has it: a look into the index of its terms."""
-    table = image_set_terms.alias()
-    return exists().where(
-        table.c.image_set_id == image_set_id,
-        table.c.term >= word,
-        table.c.term < word + "\U0010ffff",
-    )
