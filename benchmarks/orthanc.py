@@ -283,28 +283,32 @@ def answered(port: int, ask: Ask, times: int) -> list[str]:
 
 
 def mixed_files(folder: Path) -> list[Path]:
-    """Real files of many makers and kinds, those that both tools can take for instances."""
+    """Real files of many makers and kinds, those that both tools can take for instances.
+
+    One for each SOP Instance UID: of further ones Orthanc stores nothing and says that it has them,
+    and ours compares their content and refuses what is another.
+    """
     folder.mkdir()
-    made: list[Path] = []
+    made: dict[str, Path] = {}
     for source in sources():
         for path in sorted(source.rglob("*")):
-            if path.is_file() and is_instance(path):
-                target = folder / f"{len(made):05}.dcm"
-                shutil.copyfile(path, target)
-                made.append(target)
-    return made
+            uid = instance_of(path) if path.is_file() else None
+            if uid is not None and uid not in made:
+                made[uid] = folder / f"{len(made):05}.dcm"
+                shutil.copyfile(path, made[uid])
+    return list(made.values())
 
 
-def is_instance(path: Path) -> bool:
-    """Whether it is a file with a preamble and the UIDs of an instance, and no DICOMDIR."""
+def instance_of(path: Path) -> str | None:
+    """The SOP Instance UID of a file with a preamble and the UIDs of an instance, no DICOMDIR."""
     with path.open("rb") as stream:
         if stream.read(132)[128:] != b"DICM":
-            return False
+            return None
     try:
         dataset = pydicom.dcmread(path, stop_before_pixels=True)
-        return bool(dataset.SOPInstanceUID and dataset.SeriesInstanceUID)
+        return str(dataset.SOPInstanceUID) if dataset.SeriesInstanceUID else None
     except Exception:  # noqa: BLE001 - made to be unreadable, some of them
-        return False
+        return None
 
 
 def main() -> None:

@@ -14,7 +14,8 @@ from iryo.imaging.documents import instances_of
 from iryo.imaging.model import FRAME_DIGITS, INSTANCE_KEY_LENGTH, SetState, WorkflowStatus
 from iryo.imaging.service import copies, deletion, export, picture, read
 from iryo.imaging.service.document import read_document
-from iryo.imaging.service.sets import find_version, members, set_state
+from iryo.imaging.service.held import members
+from iryo.imaging.service.sets import find_version, set_state
 from iryo.imaging.service.update import update_metadata
 from iryo.imaging.store import instances
 from tests.imaging.house import House

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iryo.jobs import Outbox, emit
+from iryo.jobs.events import emit_all
 from iryo.jobs.store import consumers, counters, events
 from iryo.store.sql import Database
 
@@ -28,6 +29,21 @@ def emit_some(database: Database, *subjects: str, at: datetime = NOW) -> None:
 def pending(database: Database, outbox: Outbox, consumer: str, limit: int = 100) -> list[str]:
     with database.read() as connection:
         return [event.subject for event in outbox.pending(connection, consumer, limit)]
+
+
+def test_several_get_numbers_in_a_row(database: Database, outbox: Outbox) -> None:
+    some: dict[str, dict[str, str]] = {"b": {"of": "b"}, "a": {"of": "a"}}
+    with database.write() as connection:
+        emit_all(connection, kind="K", payloads=some, at=NOW)
+        emit_all(connection, kind="K", payloads={}, at=NOW)
+    emit_some(database, "c")
+    with database.write() as connection:
+        emit_all(connection, kind="K", payloads={"d": {}, "e": {}})
+    with database.read() as connection:
+        found = outbox.pending(connection, "me")
+    assert [one.subject for one in found] == ["b", "a", "c", "d", "e"]
+    assert [one.id for one in found] == [1, 2, 3, 4, 5]
+    assert [one.payload for one in found[:2]] == list(some.values())
 
 
 def test_event_is_as_it_was_emitted(database: Database, outbox: Outbox) -> None:

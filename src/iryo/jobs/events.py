@@ -6,6 +6,7 @@ one appear later, which a database's own sequences do not promise. The price is 
 that emit wait for each other from `emit` to their commit: emit last.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -15,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 
 from iryo.jobs.store import EVENT_COUNTER, consumers, counters, events
 
-__all__ = ["Outbox", "OutboxEvent", "emit"]
+__all__ = ["Outbox", "OutboxEvent", "emit", "emit_all"]
 
 
 @dataclass(frozen=True)
@@ -41,15 +42,26 @@ def emit(
 
     `payload` holds ids and no patient data. `at` is the time now unless it is given.
     """
-    connection.execute(
-        insert(events).values(
-            id=_next_number(connection),
-            kind=kind,
-            subject=subject,
-            payload=payload,
-            created_at=at or datetime.now(UTC),
-        )
-    )
+    emit_all(connection, kind=kind, payloads={subject: payload}, at=at)
+
+
+def emit_all(
+    connection: Connection,
+    *,
+    kind: str,
+    payloads: Mapping[str, dict[str, Any]],
+    at: datetime | None = None,
+) -> None:
+    """Write down an event of one kind for each subject, in the order given; otherwise as `emit`."""
+    if not payloads:
+        return
+    first = _raise_counter(connection, len(payloads)) - len(payloads) + 1
+    now = at or datetime.now(UTC)
+    rows = [
+        {"id": number, "kind": kind, "subject": subject, "payload": payload, "created_at": now}
+        for number, (subject, payload) in enumerate(payloads.items(), first)
+    ]
+    connection.execute(insert(events), rows)
 
 
 class Outbox:
@@ -99,19 +111,20 @@ def _acknowledged(connection: Connection, consumer: str) -> int:
     return connection.execute(query).scalar() or 0
 
 
-def _next_number(connection: Connection) -> int:
+def _raise_counter(connection: Connection, count: int) -> int:
+    """Take so many numbers in a row; the last of them."""
     query = (
         update(counters)
         .where(counters.c.name == EVENT_COUNTER)
-        .values(last=counters.c.last + 1)
+        .values(last=counters.c.last + count)
         .returning(counters.c.last)
     )
     number: int | None = connection.execute(query).scalar()
     if number is None:
         try:
             with connection.begin_nested():
-                connection.execute(insert(counters).values(name=EVENT_COUNTER, last=1))
-            number = 1
+                connection.execute(insert(counters).values(name=EVENT_COUNTER, last=count))
+            number = count
         except IntegrityError:
             number = int(connection.execute(query).scalar_one())
     return number

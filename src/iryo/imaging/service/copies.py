@@ -20,14 +20,15 @@ from iryo.imaging.model import (
 )
 from iryo.imaging.service.datastores import hold_active
 from iryo.imaging.service.document import read_document
+from iryo.imaging.service.held import members
 from iryo.imaging.service.locks import lock_sets, or_unlock, settled
 from iryo.imaging.service.room import Room
 from iryo.imaging.service.sets import (
+    NewSet,
     add_version,
-    create_set,
+    create_sets,
     find_set,
     find_version,
-    members,
     put_document,
     require_set,
     set_state,
@@ -127,12 +128,9 @@ def _begin_new(
     parts = documents.subset(document, chosen)
     made = documents.compose(document["DatastoreID"], target_id, parts)
     key = put_document(room, target_id, 1, made)
-    create_set(
+    create_sets(
         connection,
-        document=made,
-        key=key,
-        held={sop: held[sop] for sop in chosen},
-        is_primary=False,
+        [NewSet(made, key, {sop: held[sop] for sop in chosen}, is_primary=False)],
         status=WorkflowStatus.COPYING,
         now=room.clock(),
     )

@@ -18,10 +18,10 @@ from iryo.dicom import Changes, write_instance
 from iryo.dicom.dictionary import keyword_tag
 from iryo.errors import Damaged, NotFound
 from iryo.imaging.documents import Document, effective, instances_of, own, series_of
+from iryo.imaging.service.held import members
 from iryo.imaging.service.places import KnownInstance
 from iryo.imaging.service.read import image_set, metadata, quarantined
 from iryo.imaging.service.room import Room
-from iryo.imaging.service.sets import members
 from iryo.imaging.store import instances
 
 __all__ = ["SYNTAXES", "ExportedInstance", "changes", "export", "in_order"]

@@ -23,10 +23,12 @@ from iryo.imaging.service.ingest import Batch, FileResult, ingest
 from iryo.imaging.service.inputs import files_of, input_of, require_input
 from iryo.imaging.service.location import parse_location
 from iryo.imaging.service.outputs import Output, open_output
-from iryo.imaging.service.publish import publish, staged_series
+from iryo.imaging.service.publish import publish
+from iryo.imaging.service.publish_new import publish_new
 from iryo.imaging.service.report import read_summary, write_report
 from iryo.imaging.service.room import Room
 from iryo.imaging.service.scan import BadSource, SourceFile
+from iryo.imaging.service.staged import staged_series
 from iryo.imaging.store import IMPORT_KIND, file_hash, staged_files
 from iryo.jobs import Job, JobContext, JobState
 
@@ -169,10 +171,13 @@ def run_import(room: Room, context: JobContext) -> dict[str, Any]:
     for results, _ in _ingested(room, context, singles):
         done += _note(room, context, results, sequence)
     context.progress(done, done)
-    for series in staged_series(room, job.id):
+    for some in staged_series(room, job.id):
         context.check()
         with room.watch.phase("publish"):
-            publish(room, context, series)
+            left = publish_new(room, context, some)
+            for series in left:
+                context.check()
+                publish(room, context, series)
     context.check()
     with room.watch.phase("report"):
         summary = write_report(room, job, output_of(room, job))

@@ -1,16 +1,15 @@
 """From packs to image sets: what an import has staged becomes visible, a series at a time.
 
+What is new and plain is made visible faster; see `publish_new`.
+
 Each image set changes in one transaction, together with its event and with the note that its files
 are done; a crash before leaves nothing to be seen, a crash after leaves nothing to be done again.
 """
 
 import time
-import zlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any, Final
 
-import orjson
 from sqlalchemy import Connection, select, update
 from sqlalchemy.exc import IntegrityError
 
@@ -21,22 +20,31 @@ from iryo.imaging.model import ImageSet, SetState, WorkflowStatus
 from iryo.imaging.service.care.heal import heal, in_quarantine
 from iryo.imaging.service.document import read_document
 from iryo.imaging.service.fitting import fitting, refuse
+from iryo.imaging.service.held import members
 from iryo.imaging.service.locks import hold_primary, settled
 from iryo.imaging.service.room import Room
 from iryo.imaging.service.rows import insert_instances
 from iryo.imaging.service.sets import (
+    NewSet,
     add_version,
-    create_set,
+    create_sets,
     find_version,
-    members,
     put_document,
     to_image_set,
+)
+from iryo.imaging.service.staged import (
+    Staged,
+    load_parts,
+    load_staged,
+    mark,
+    mark_copies,
+    records,
 )
 from iryo.imaging.store import image_sets, instances, staged_files
 from iryo.jobs import JobContext
 from iryo.store.ids import new_id
 
-__all__ = ["publish", "staged_series"]
+__all__ = ["publish"]
 
 _PATIENCE_SECONDS: Final = 20.0
 _PAUSE_SECONDS: Final = 0.05
@@ -46,27 +54,6 @@ class _MovedOnError(Exception):
     """The image set has changed since it was read: undo, look again."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Staged:
-    sequence: int
-    input_file: str
-    outcome: str
-    sop_instance_uid: str
-    identity: str
-    record: dict[str, Any]
-
-
-def staged_series(room: Room, job_id: str) -> list[tuple[str, str]]:
-    """(Study, Series Instance UID) of what a job has staged and not yet published."""
-    query = (
-        select(staged_files.c.study_uid, staged_files.c.series_uid)
-        .where(staged_files.c.job_id == job_id, staged_files.c.outcome == "staged")
-        .distinct()
-    )
-    with room.database.read() as connection:
-        return [(study, series) for study, series in connection.execute(query)]
-
-
 def publish(room: Room, context: JobContext, series: tuple[str, str]) -> None:
     """Make the staged instances of one series visible.
 
@@ -74,16 +61,17 @@ def publish(room: Room, context: JobContext, series: tuple[str, str]) -> None:
     fine, others are failures. Instances that agree on their identity go to one image set: the
     primary of the series if it agrees too or is not there yet, else a non-primary one.
     """
-    staged = _load_staged(room, context.job.id, series)
-    chosen: dict[str, _Staged] = {}
-    repeated: list[tuple[_Staged, _Staged]] = []
+    with room.database.read() as connection:
+        staged = load_staged(connection, context.job.id, [series])[series]
+    chosen: dict[str, Staged] = {}
+    repeated: list[tuple[Staged, Staged]] = []
     for item in staged:
         first = chosen.setdefault(item.sop_instance_uid, item)
         if first is not item:
             repeated.append((item, first))
     _settle_repeats(room, context, repeated)
     healed = _heal(room, context, series, chosen)
-    groups: dict[str, list[_Staged]] = {}
+    groups: dict[str, list[Staged]] = {}
     for item in chosen.values():
         if item.outcome == "staged" and item.sop_instance_uid not in healed:
             groups.setdefault(item.identity, []).append(item)
@@ -92,31 +80,7 @@ def publish(room: Room, context: JobContext, series: tuple[str, str]) -> None:
             _publish_group(room, context, series, identity, kept)
 
 
-def _load_staged(room: Room, job_id: str, series: tuple[str, str]) -> list[_Staged]:
-    query = (
-        select(
-            staged_files.c.sequence,
-            staged_files.c.input_file,
-            staged_files.c.outcome,
-            staged_files.c.sop_instance_uid,
-            staged_files.c.identity,
-            staged_files.c.record,
-        )
-        .where(
-            staged_files.c.job_id == job_id,
-            staged_files.c.outcome.in_(("staged", "unchanged")),
-            staged_files.c.study_uid == series[0],
-            staged_files.c.series_uid == series[1],
-        )
-        .order_by(staged_files.c.input_file, staged_files.c.sequence)
-    )
-    with room.database.read() as connection:
-        return [_Staged(*row) for row in connection.execute(query)]
-
-
-def _settle_repeats(
-    room: Room, context: JobContext, repeated: list[tuple[_Staged, _Staged]]
-) -> None:
+def _settle_repeats(room: Room, context: JobContext, repeated: list[tuple[Staged, Staged]]) -> None:
     if not repeated:
         return
     job_id = context.job.id
@@ -143,7 +107,7 @@ def _settle_repeats(
 
 
 def _heal(
-    room: Room, context: JobContext, series: tuple[str, str], chosen: Mapping[str, _Staged]
+    room: Room, context: JobContext, series: tuple[str, str], chosen: Mapping[str, Staged]
 ) -> set[str]:
     """What heals instances in quarantine; SOP Instance UIDs that are done with thereby."""
     records = {sop: item.record for sop, item in chosen.items() if item.outcome == "staged"}
@@ -167,18 +131,14 @@ def _heal(
     return set(done)
 
 
-def _records(group: list[_Staged]) -> Iterator[tuple[str, dict[str, Any]]]:
-    return ((item.sop_instance_uid, item.record) for item in group)
-
-
 def _publish_group(
     room: Room,
     context: JobContext,
     series: tuple[str, str],
     identity: str,
-    group: list[_Staged],
+    group: list[Staged],
 ) -> None:
-    parts = _load_parts(room, group)
+    parts = load_parts(room, group)
     held = {item.sop_instance_uid: str(item.record["key"]) for item in group}
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while True:
@@ -224,40 +184,13 @@ def _target(
     return None, False
 
 
-def _load_parts(room: Room, group: list[_Staged]) -> list[InstanceDocument]:
-    """The instances' parts of the document, in the order of Instance Number."""
-    parts = []
-    for item in group:
-        offset, length = item.record["document"]
-        data = zlib.decompress(room.objects.get_range(item.record["pack"], offset, length))
-        part = orjson.loads(data)
-        parts.append(
-            InstanceDocument(
-                item.sop_instance_uid,
-                part["Patient"],
-                part["Study"],
-                part["Series"],
-                part["Instance"],
-            )
-        )
-    return sorted(parts, key=_instance_number)
-
-
-def _instance_number(part: InstanceDocument) -> tuple[int, str]:
-    number = part.instance["DICOM"].get("InstanceNumber")
-    try:
-        return int(number), part.sop_instance_uid
-    except (TypeError, ValueError):
-        return 1 << 40, part.sop_instance_uid
-
-
 def _create(
     room: Room,
     context: JobContext,
     parts: list[InstanceDocument],
     held: Mapping[str, str],
     series: tuple[str, str],
-    group: list[_Staged],
+    group: list[Staged],
     *,
     is_primary: bool,
 ) -> bool:
@@ -271,15 +204,12 @@ def _create(
                 hold_primary(connection, datastore_id, series)
                 if _target(connection, datastore_id, series, group[0].identity) != (None, False):
                     raise _MovedOnError
-            insert_instances(connection, datastore_id, _records(group), room.clock())
+            insert_instances(connection, datastore_id, records(group), room.clock())
             # Before what emits an event, for which others wait until the transaction ends.
             _mark(connection, context.job.id, group, image_set_id)
-            create_set(
+            create_sets(
                 connection,
-                document=document,
-                key=key,
-                held=held,
-                is_primary=is_primary,
+                [NewSet(document, key, held, is_primary)],
                 status=WorkflowStatus.CREATED,
                 now=room.clock(),
             )
@@ -297,7 +227,7 @@ def _extend(
     target: ImageSet,
     parts: list[InstanceDocument],
     held: Mapping[str, str],
-    group: list[_Staged],
+    group: list[Staged],
 ) -> bool:
     with room.database.read() as connection:
         version = find_version(connection, target.id, target.version)
@@ -308,7 +238,8 @@ def _extend(
         same = [item for item in group if item.sop_instance_uid in known]
         with room.database.write() as connection:
             context.hold(connection)
-            _mark(connection, context.job.id, same, target.id, outcome="unchanged")
+            mark(connection, context.job.id, {target.id: same}, "unchanged")
+            mark_copies(connection, context.job.id, same, target.id)
         group = [item for item in group if item.sop_instance_uid not in known]
         if not group:
             return True
@@ -327,7 +258,7 @@ def _extend(
     try:
         with room.database.write() as connection:
             context.hold(connection)
-            insert_instances(connection, target.datastore_id, _records(group), room.clock())
+            insert_instances(connection, target.datastore_id, records(group), room.clock())
             _mark(connection, context.job.id, group, target.id)
             if not add_version(
                 connection,
@@ -347,7 +278,7 @@ def _extend(
 
 
 def _held_already(
-    connection: Connection, present: Mapping[str, str], group: list[_Staged]
+    connection: Connection, present: Mapping[str, str], group: list[Staged]
 ) -> set[str]:
     """SOP Instance UIDs of what the image set holds already, with this very content."""
     keys = [present[item.sop_instance_uid] for item in group if item.sop_instance_uid in present]
@@ -364,33 +295,6 @@ def _held_already(
     }
 
 
-def _mark(
-    connection: Connection,
-    job_id: str,
-    group: list[_Staged],
-    image_set_id: str,
-    outcome: str = "imported",
-) -> None:
-    numbers = [item.sequence for item in group]
-    for start in range(0, len(numbers), 500):
-        connection.execute(
-            update(staged_files)
-            .where(
-                staged_files.c.job_id == job_id,
-                staged_files.c.sequence.in_(numbers[start : start + 500]),
-            )
-            .values(outcome=outcome, image_set_id=image_set_id)
-        )
-    # Equal copies of these files in the same import went the same way.
-    uids = [item.sop_instance_uid for item in group]
-    for start in range(0, len(uids), 500):
-        connection.execute(
-            update(staged_files)
-            .where(
-                staged_files.c.job_id == job_id,
-                staged_files.c.outcome == "unchanged",
-                staged_files.c.image_set_id.is_(None),
-                staged_files.c.sop_instance_uid.in_(uids[start : start + 500]),
-            )
-            .values(image_set_id=image_set_id)
-        )
+def _mark(connection: Connection, job_id: str, group: list[Staged], image_set_id: str) -> None:
+    mark(connection, job_id, {image_set_id: group})
+    mark_copies(connection, job_id, group, image_set_id)

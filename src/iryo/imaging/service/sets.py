@@ -1,10 +1,11 @@
 """Rows of image sets: read them, lock them, give them a new version."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from iryo.errors import Conflict, NotFound
 from iryo.imaging import documents
@@ -12,24 +13,23 @@ from iryo.imaging.documents import Document
 from iryo.imaging.model import ImageSet, SetState, Version, WorkflowStatus
 from iryo.imaging.names import terms
 from iryo.imaging.service.care.holds import require_stays
+from iryo.imaging.service.held import add_members, amounts, change_members
 from iryo.imaging.service.room import Room
 from iryo.imaging.store import (
     document_key,
-    image_set_members,
     image_set_terms,
     image_set_versions,
     image_sets,
-    instances,
 )
-from iryo.jobs.events import emit
+from iryo.jobs.events import emit, emit_all
 from iryo.store.ids import new_id
 
 __all__ = [
+    "NewSet",
     "add_version",
-    "create_set",
+    "create_sets",
     "find_set",
     "find_version",
-    "members",
     "put_document",
     "require_set",
     "set_state",
@@ -90,57 +90,82 @@ def put_document(room: Room, image_set_id: str, number: int, document: Document)
     return key
 
 
-def members(connection: Connection, image_set_id: str, number: int | None = None) -> dict[str, str]:
-    """SOP Instance UID -> key of the stored instance, now or at a version."""
-    table = image_set_members
-    query = select(table.c.sop_instance_uid, table.c.instance_key).where(
-        table.c.image_set_id == image_set_id
-    )
-    if number is None:
-        query = query.where(table.c.last_version.is_(None))
-    else:
-        query = query.where(
-            table.c.first_version <= number,
-            (table.c.last_version.is_(None)) | (table.c.last_version >= number),
-        )
-    return dict(list(connection.execute(query)))
+@dataclass(frozen=True, slots=True)
+class NewSet:
+    """An image set to be, with its version 1.
+
+    `document` is stored at `key`; `held` gives the instance key of each SOP Instance UID.
+    """
+
+    document: Document
+    key: str
+    held: Mapping[str, str]
+    is_primary: bool
 
 
-def create_set(
-    connection: Connection,
-    *,
-    document: Document,
-    key: str,
-    held: Mapping[str, str],
-    is_primary: bool,
-    status: WorkflowStatus,
-    now: datetime,
-    forced: bool = False,
+def create_sets(
+    connection: Connection, made: Sequence[NewSet], *, status: WorkflowStatus, now: datetime
 ) -> None:
-    """Insert a new image set with its version 1. `held`: SOP Instance UID -> instance key."""
-    image_set_id, datastore_id = document["ImageSetID"], document["DatastoreID"]
-    row = documents.columns(document)
+    """Insert new image sets, each with its version 1, and an event for each.
+
+    Those who create several in one transaction must give them in one order, by their UIDs: two that
+    make the same primaries then do not wait for each other.
+
+    Raises:
+        IntegrityError: the series of one that is to be primary has a primary.
+    """
+    columns = {one.document["ImageSetID"]: documents.columns(one.document) for one in made}
+    totals = amounts(connection, [one.held.values() for one in made])
+    common = {
+        "version": 1,
+        "state": SetState.ACTIVE,
+        "workflow_status": status,
+        "forced": False,
+        "created_at": now,
+        "updated_at": now,
+    }
     connection.execute(
-        insert(image_sets).values(
-            id=image_set_id,
-            datastore_id=datastore_id,
-            version=1,
-            state=SetState.ACTIVE,
-            workflow_status=status,
-            is_primary=is_primary,
-            forced=forced,
-            created_at=now,
-            updated_at=now,
-            **row,
-        )
+        insert(image_sets),
+        [
+            {
+                "id": one.document["ImageSetID"],
+                "datastore_id": one.document["DatastoreID"],
+                "is_primary": one.is_primary,
+                **common,
+                **columns[one.document["ImageSetID"]],
+                **total,
+            }
+            for one, total in zip(made, totals, strict=True)
+        ],
     )
-    _insert_version(
-        connection, image_set_id, 1, status, key, now, is_primary=is_primary, forced=forced
+    connection.execute(
+        insert(image_set_versions),
+        [
+            {
+                "image_set_id": one.document["ImageSetID"],
+                "is_primary": one.is_primary,
+                "document": one.key,
+                **common,
+            }
+            for one in made
+        ],
     )
-    _change_members(connection, image_set_id, 1, {}, held)
-    _write_totals(connection, image_set_id)
-    _write_terms(connection, datastore_id, image_set_id, row)
-    _tell(connection, "ImageSetCreated", document, 1, is_primary=is_primary)
+    add_members(connection, {one.document["ImageSetID"]: one.held for one in made})
+    _write_terms(
+        connection,
+        [
+            (one.document["DatastoreID"], one.document["ImageSetID"], row)
+            for one, row in zip(made, columns.values(), strict=True)
+        ],
+    )
+    emit_all(
+        connection,
+        kind="ImageSetCreated",
+        payloads={
+            one.document["ImageSetID"]: _told(one.document, 1, is_primary=one.is_primary)
+            for one in made
+        },
+    )
 
 
 def add_version(  # noqa: PLR0913 - what a version is
@@ -188,14 +213,28 @@ def add_version(  # noqa: PLR0913 - what a version is
     )
     if changed.rowcount != 1:
         return False
-    _insert_version(
-        connection, current.id, number, status, key, now, is_primary=primary, forced=forced
+    connection.execute(
+        insert(image_set_versions).values(
+            image_set_id=current.id,
+            version=number,
+            state=SetState.ACTIVE,
+            workflow_status=status,
+            is_primary=primary,
+            forced=forced,
+            document=key,
+            created_at=now,
+            updated_at=now,
+        )
     )
-    _change_members(connection, current.id, number, members(connection, current.id), held)
-    _write_totals(connection, current.id)
+    change_members(connection, current.id, number, held)
     connection.execute(delete(image_set_terms).where(image_set_terms.c.image_set_id == current.id))
-    _write_terms(connection, current.datastore_id, current.id, row)
-    _tell(connection, "ImageSetUpdated", document, number, is_primary=primary)
+    _write_terms(connection, [(current.datastore_id, current.id, row)])
+    emit(
+        connection,
+        kind="ImageSetUpdated",
+        subject=current.id,
+        payload=_told(document, number, is_primary=primary),
+    )
     return True
 
 
@@ -243,86 +282,10 @@ def set_state(
     )
 
 
-def _insert_version(
-    connection: Connection,
-    image_set_id: str,
-    number: int,
-    status: WorkflowStatus,
-    key: str,
-    now: datetime,
-    *,
-    is_primary: bool,
-    forced: bool,
-) -> None:
-    connection.execute(
-        insert(image_set_versions).values(
-            image_set_id=image_set_id,
-            version=number,
-            state=SetState.ACTIVE,
-            workflow_status=status,
-            is_primary=is_primary,
-            forced=forced,
-            document=key,
-            created_at=now,
-            updated_at=now,
-        )
-    )
-
-
-def _change_members(
-    connection: Connection,
-    image_set_id: str,
-    number: int,
-    before: Mapping[str, str],
-    after: Mapping[str, str],
-) -> None:
-    """Close what is no longer held and open what is new, as of version `number`."""
-    table = image_set_members
-    gone = [key for sop, key in before.items() if after.get(sop) != key]
-    for start in range(0, len(gone), 500):
-        connection.execute(
-            update(table)
-            .where(
-                table.c.image_set_id == image_set_id,
-                table.c.last_version.is_(None),
-                table.c.instance_key.in_(gone[start : start + 500]),
-            )
-            .values(last_version=number - 1)
-        )
-    new = [
-        {
-            "image_set_id": image_set_id,
-            "instance_key": key,
-            "first_version": number,
-            "sop_instance_uid": sop,
-        }
-        for sop, key in after.items()
-        if before.get(sop) != key
-    ]
-    if new:
-        connection.execute(insert(table), new)
-
-
-def _write_totals(connection: Connection, image_set_id: str) -> None:
-    """Frames and bytes that the latest version holds, for the storage report."""
-    table = image_set_members
-    row = connection.execute(
-        select(
-            func.coalesce(func.sum(instances.c.frame_count), 0).label("frame_count"),
-            func.coalesce(func.sum(instances.c.source_size), 0).label("source_bytes"),
-            func.coalesce(func.sum(instances.c.stored_size), 0).label("stored_bytes"),
-        )
-        .join(table, table.c.instance_key == instances.c.key)
-        .where(table.c.image_set_id == image_set_id, table.c.last_version.is_(None))
-    ).one()
-    totals = {name: int(value) for name, value in row._mapping.items()}  # noqa: SLF001
-    connection.execute(update(image_sets).where(image_sets.c.id == image_set_id).values(totals))
-
-
 def _write_terms(
-    connection: Connection, datastore_id: str, image_set_id: str, row: Mapping[str, Any]
+    connection: Connection, found: Iterable[tuple[str, str, Mapping[str, Any]]]
 ) -> None:
-    found: Iterable[str] = terms((row["patient_name"], row["patient_id"], row["accession_number"]))
+    """The words of image sets: data store, image set, and columns of its row."""
     rows = [
         {
             "datastore_id": datastore_id,
@@ -330,26 +293,21 @@ def _write_terms(
             "study_datetime": row["study_datetime"],
             "image_set_id": image_set_id,
         }
-        for term in sorted(found)
+        for datastore_id, image_set_id, row in found
+        for term in sorted(terms((row["patient_name"], row["patient_id"], row["accession_number"])))
     ]
     if rows:
         connection.execute(insert(image_set_terms), rows)
 
 
-def _tell(
-    connection: Connection, kind: str, document: Document, number: int, *, is_primary: bool
-) -> None:
-    emit(
-        connection,
-        kind=kind,
-        subject=document["ImageSetID"],
-        payload={
-            "datastoreId": document["DatastoreID"],
-            "imageSetId": document["ImageSetID"],
-            "version": number,
-            "isPrimary": is_primary,
-        },
-    )
+def _told(document: Document, number: int, *, is_primary: bool) -> dict[str, Any]:
+    """What an event tells of a version."""
+    return {
+        "datastoreId": document["DatastoreID"],
+        "imageSetId": document["ImageSetID"],
+        "version": number,
+        "isPrimary": is_primary,
+    }
 
 
 def to_image_set(row: Row[Any]) -> ImageSet:

@@ -21,13 +21,13 @@ from iryo.imaging.model import (
 )
 from iryo.imaging.service.datastores import hold_active
 from iryo.imaging.service.document import read_document
+from iryo.imaging.service.held import members
 from iryo.imaging.service.locks import lock_sets, or_unlock, settled
 from iryo.imaging.service.room import Room
 from iryo.imaging.service.sets import (
     add_version,
     find_set,
     find_version,
-    members,
     put_document,
     require_set,
     set_state,
