@@ -6,7 +6,8 @@ it passes over what is noted already.
 """
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -35,11 +36,13 @@ from iryo.jobs import Job, JobContext, JobState
 __all__ = ["get", "list_page", "output_of", "resume", "run_import", "start"]
 
 _BATCH_FILES: Final = 32
+_FEWEST_FILES: Final = 16  # for each batch costs a pack, that stays, and a commit
 _BATCH_BYTES: Final = 48 << 20
 # How often in a row its process may be lost with nothing noted. What could kill a process is done
 # in workers, so it hardly is the import's fault; yet one that does must not do so for ever.
 _ATTEMPTS: Final = 20
-_LOOK_AHEAD: Final = 64  # files looked up at once; the first batch must not wait for a long list
+# Files that are known before they are given out; the first batch must not wait for a long list.
+_LOOK_AHEAD: Final = 128
 
 
 def start(room: Room, datastore_id: str, order: ImportOrder, *, token: str | None = None) -> Job:
@@ -157,7 +160,8 @@ def run_import(room: Room, context: JobContext) -> dict[str, Any]:
         s3=room.s3,
     )
     fresh = _not_noted(room, context, files_of(room, root), sequence)
-    batches = (replace(batch, files=tuple(files)) for files in _chunks(fresh))
+    chunks = _chunks(fresh, lambda: room.compute.workers)
+    batches = (replace(batch, files=tuple(files)) for files in chunks)
     lost: list[SourceFile] = []
     with room.watch.phase("ingest"):
         for results, error in _ingested(room, context, batches):
@@ -211,16 +215,23 @@ def _seconds(room: Room, batch: Batch) -> float:
     return room.patience + sum(file.size for file in batch.files) / room.pace
 
 
-def _chunks(files: Iterable[SourceFile]) -> Iterator[list[SourceFile]]:
-    chunk: list[SourceFile] = []
-    size = 0
-    for file in files:
-        if chunk and (len(chunk) >= _BATCH_FILES or size + file.size > _BATCH_BYTES):
-            yield chunk
-            chunk, size = [], 0
-        chunk.append(file)
-        size += file.size
-    if chunk:
+def _chunks(files: Iterable[SourceFile], workers: Callable[[], int]) -> Iterator[list[SourceFile]]:
+    """Files for one worker each time, fewer towards the end: so no worker is left with much."""
+    source = iter(files)
+    ahead: deque[SourceFile] = deque()
+    while True:
+        ahead.extend(itertools.islice(source, _LOOK_AHEAD - len(ahead)))
+        if not ahead:
+            return
+        most = _BATCH_FILES
+        if len(ahead) < _LOOK_AHEAD:  # the end is in sight
+            share = len(ahead) // (2 * max(1, workers()))
+            most = min(_BATCH_FILES, max(_FEWEST_FILES, share))
+        chunk = [ahead.popleft()]
+        size = chunk[0].size
+        while ahead and len(chunk) < most and size + ahead[0].size <= _BATCH_BYTES:
+            chunk.append(ahead.popleft())
+            size += chunk[-1].size
         yield chunk
 
 
