@@ -18,7 +18,7 @@ from iryo.dicom import (
     syntaxes,
 )
 from iryo.errors import InvalidInput, NotAcceptable
-from tests.dicom.handmade import explicit
+from tests.dicom.handmade import explicit, file, implicit
 from tests.dicom.known_files import Way, known, real_files
 from tests.dicom.pixel_again import (
     again,
@@ -217,3 +217,30 @@ def test_of_two_pixel_elements_the_one_that_is_read_is_written(target: str | Non
     assert written.pixels.tag == 0x7FE00010
     assert list(values(written, written.elements)) == list(values(instance, instance.elements))
     assert equal(decoded(put_together(instance, frames, target)), decoded(both))
+
+
+def test_vrs_stay_where_only_the_file_says_them() -> None:
+    """A data set with VRs under GE's syntax, which has none."""
+    data = wheel_file("MR_small.dcm").read_bytes()
+    told = b"1.2.840.10008.1.2.1\0"
+    lying = data.replace(told, syntaxes.GE_BIG_PIXELS.encode().ljust(len(told), b"\0"), 1)
+    before, after = read(lying), read(again(lying))
+    assert before.transfer_syntax == after.transfer_syntax == syntaxes.GE_BIG_PIXELS
+    assert [row[0].vr for row in after.elements.rows] == [row[0].vr for row in before.elements.rows]
+    assert list(values(after, after.elements)) == list(values(before, before.elements))
+    assert equal(decoded(again(lying)), decoded(lying))
+
+
+def test_elements_without_vr_among_others_get_one() -> None:
+    """What a reader makes of such a file depends on its first element; so it is written plainly."""
+    body = (
+        explicit(0x00080008, "CS", b"DERIVED ")
+        + implicit(0x00080016, b"1.2.840.10008.5.1.4.1.1.7\0")
+        + implicit(0x00080018, b"1.2.3.4\0")
+        + explicit(0x00100010, "PN", b"A^B ")
+    )
+    instance = read(file(body))
+    written = read(put_together(instance, []))
+    assert len(instance.faults) == 2
+    assert not written.faults
+    assert list(values(written, written.elements)) == list(values(instance, instance.elements))

@@ -95,6 +95,15 @@ def test_opaque_samples_come_back() -> None:
         again(before, BIG)
 
 
+def test_opaque_samples_in_big_endian_come_back() -> None:
+    """They cannot be put into another order."""
+    odd = {"BitsAllocated": 12, "BitsStored": 12, "HighBit": 11}
+    before = file(bytes(range(36)), BIG, vr="OW", **odd)
+    assert again(before) == before
+    with pytest.raises(NotAcceptable):
+        again(before, EXPLICIT)
+
+
 @pytest.mark.parametrize("syntax", ["1.2.840.10008.1.2.4.102", "1.2.3.4"])
 def test_what_is_not_decoded_comes_back_only_as_it_came(syntax: str) -> None:
     before = file(fragments([b"some stream."]), syntax, Rows=16, Columns=16)

@@ -198,7 +198,7 @@ def _written(key: str) -> bool:
     """What the writer makes anew: group 2, offset tables, and what follows from the syntax."""
     tag = keyword_tag(key)
     return (
-        (tag is not None and tag >> 16 == 2)
+        (tag is not None and (tag >> 16 == 2 or tag & 0xFFFF == 0))
         or key in _FOLLOWS
         or (len(key) == 8 and (key.startswith("0002") or key.endswith("0000")))  # group lengths
         or key == "FFFFFFFF"  # padding, at the end

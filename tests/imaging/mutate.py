@@ -215,6 +215,8 @@ def _pick(chance: random.Random, seed: _Seed, *tags: int) -> _Place | None:
 
 
 def _bits_flipped(chance: random.Random, seed: _Seed, data: bytes) -> bytes | None:
+    if not data:
+        return None
     raw = bytearray(data)
     header = max((p.start for p in seed.places), default=len(raw)) + 64
     for _ in range(chance.randint(1, 12)):

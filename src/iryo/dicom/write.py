@@ -15,7 +15,7 @@ from iryo.dicom import stored_residue, write_changes
 from iryo.dicom.header import Header, unpack_header
 from iryo.dicom.pixels import Frame, PixelDescription
 from iryo.dicom.pixels_describe import DOUBLE_PIXELS, FLOAT_PIXELS, PIXELS, describe_stored
-from iryo.dicom.syntaxes import EXPLICIT_LITTLE, syntax
+from iryo.dicom.syntaxes import EXPLICIT_LITTLE, GE_BIG_PIXELS, syntax
 from iryo.dicom.write_changes import Changes, Edits, NeedsUnicodeError
 from iryo.dicom.write_elements import CHARSET, UNDEFINED, UTF_8, Copier, Form, regroup
 from iryo.dicom.write_icons import native_icons
@@ -78,7 +78,10 @@ class _File:
     def pieces(self, frames: Iterable[Frame], residue: bytes) -> Iterator[bytes]:
         pixels = self._pixels(frames, residue)
         row = syntax(self.target)
-        form = Form(explicit=row.explicit, little=row.little)
+        # What came with VRs under GE's syntax, which has none, keeps them: nothing else says them.
+        with_vrs = self.target == self.header.transfer_syntax == GE_BIG_PIXELS
+        explicit = row.explicit or (with_vrs and not self.instance.elements.implicit)
+        form = Form(explicit=explicit, little=row.little)
         copier, edits = self._edits(form)
         parts = self._parts(copier, edits, pixels, form)
         body = _body(parts, pixels, form)

@@ -7,6 +7,7 @@ from typing import Final
 
 from iryo.dicom.charset import Charset
 from iryo.dicom.model import Buffer, Dataset, Row
+from iryo.dicom.reading import looks_like_vr
 
 UNDEFINED: Final = 0xFFFFFFFF
 CHARSET: Final = 0x00080005
@@ -109,6 +110,16 @@ class Copier:
             and not self.replaced
             and dataset.implicit is not self.form.explicit
             and self.big_endian is not self.form.little
+            and (dataset.implicit or self._has_vrs(dataset))
+        )
+
+    def _has_vrs(self, dataset: Dataset) -> bool:
+        """Whether all elements have VRs: some writers put implicit ones among explicit ones."""
+        return all(
+            row[2] - row[1] != 8
+            or row[0].tag >> 16 == 0xFFFE
+            or looks_like_vr(bytes(self.data[row[1] + 4 : row[1] + 6]))
+            for row in dataset.rows
         )
 
     def elements(self, dataset: Dataset) -> list[tuple[int, bytes]]:

@@ -42,6 +42,8 @@ def choose_target(
     native_bytes = (description.native_frame_bits * description.frames + 7) // 8
     if passes_through(stored, wanted):
         return wanted
+    if stored == wanted and description.kind is PixelKind.OPAQUE:
+        return wanted  # nobody knows its samples: bytes go out as they came
     if syntax(stored).codec in (Codec.VIDEO, Codec.UNKNOWN):
         raise NotAcceptable(f"found frames in {syntax(stored).name}, which is not decoded")
     if row.encapsulated:
@@ -231,8 +233,8 @@ class PixelWriter:
 
     def _native_chunks(self, frames: Iterator[Frame], layout: PixelDescription) -> Iterator[bytes]:
         count = 0
-        verbatim = self.stored == EXPLICIT_LITTLE and (
-            not layout.big_endian or layout.bits_allocated <= 8
+        verbatim = (layout.kind is PixelKind.OPAQUE and self.stored == layout.transfer_syntax) or (
+            self.stored == EXPLICIT_LITTLE and (not layout.big_endian or layout.bits_allocated <= 8)
         )
         little = replace(self.description, transfer_syntax=EXPLICIT_LITTLE)
         for number, data in enumerate(frames):
