@@ -2,6 +2,7 @@
 
 import zipfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from iryo import dicom
+from iryo.errors import NotFound
 from iryo.imaging.documents import instances_of
 from iryo.imaging.service import imports
 from iryo.imaging.service.document import read_document
@@ -268,3 +270,19 @@ def imports_once(house: House, job_id: str) -> JobState:
     assert done.id == job_id
     assert imports.get(house.room, house.store, job_id).message
     return done.state
+
+
+def test_a_worker_with_an_empty_folder_at_the_input_says_so(house: House) -> None:
+    folder = house.folder / "in"
+    make_instance(folder / "a.dcm", sop="1.2.3.1.1")
+    one = source(folder / "a.dcm")
+    (folder / "a.dcm").unlink()
+    here = replace(batch(house, one), root=str(folder))
+    assert set(outcomes(ingest(here))) == {"a.dcm"}  # it has gone: a failure of that file
+    with pytest.raises(
+        NotFound, match="none of 1 files that scanner-7 sees is found at inputS3Uri"
+    ):
+        ingest(replace(here, host="scanner-7"))
+    make_instance(folder / "b.dcm", sop="1.2.3.1.2")
+    both = replace(here, files=(one, source(folder / "b.dcm")), host="scanner-7")
+    assert outcomes(ingest(both))["b.dcm"] == "staged"

@@ -49,7 +49,9 @@ class Batch:
     lossless: str
     files: tuple[SourceFile, ...]
     root: str | None = None
-    """The folder or file of this machine that all of them lie in; None: they lie elsewhere."""
+    """The folder or file that all of them lie in; None: they are objects in S3."""
+    host: str = field(default_factory=socket.gethostname)
+    """The machine that has seen them there."""
     s3: S3Access | None = None
     """How files in S3 are reached."""
 
@@ -184,15 +186,11 @@ def ingest(batch: Batch) -> list[FileResult]:
     A file at fault costs nothing but itself.
 
     Raises:
-        NotFound: this machine does not see the input at all.
+        NotFound: this machine does not see the input.
         Conflict: it does not see the stores.
         Unavailable: S3, the objects or the database are away. That is no fault of a file.
     """
-    if batch.root is not None and not os.path.exists(batch.root):  # noqa: PTH110 - as in `scan`
-        raise NotFound(
-            f"nothing is found at inputS3Uri on {socket.gethostname()}, where a worker runs: what "
-            "works on several machines needs an input in S3, or in a folder that all of them share"
-        )
+    _check_seen(batch)
     alone = isinstance(batch.stores, StoreAddress)
     objects, database = opened(batch.stores)
     results: list[FileResult] = []
@@ -221,6 +219,27 @@ def ingest(batch: Batch) -> list[FileResult]:
             objects.delete([pack.key])
         results += pack.results
     return results
+
+
+def _check_seen(batch: Batch) -> None:
+    """Raise NotFound where a worker has nothing at the input, or an empty folder there.
+
+    Such is a folder that all machines share, on a machine that has not mounted it. Of a file that
+    has gone since it was listed, the machine that listed it says so.
+    """
+    if batch.root is None:
+        return
+    host = socket.gethostname()
+    if not os.path.exists(batch.root):  # noqa: PTH110 - as in `scan`
+        found = "nothing is found"
+    elif host != batch.host and not any(os.path.lexists(file.path) for file in batch.files):
+        found = f"none of {len(batch.files)} files that {batch.host} sees is found"
+    else:
+        return
+    raise NotFound(
+        f"{found} at inputS3Uri on {host}, where a worker runs: what works on several machines "
+        "needs an input in S3, or in a folder that all of them share"
+    )
 
 
 def _parse(file: SourceFile, loaded: Loaded) -> _Parsed:
