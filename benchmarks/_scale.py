@@ -243,7 +243,10 @@ def load(database: Database, scale: Scale) -> None:
         image_set_terms: scale.term_rows(),
     }
     with database.write() as connection:
-        indexes = [index for table in rows for index in table.indexes]
+        # In the order in which migrations make them: of two that serve as well, SQLite takes the
+        # newer one, which is the one with the fewer rows.
+        every = (index for table in rows for index in table.indexes)
+        indexes = sorted(every, key=lambda index: str(index.name))
         for index in indexes:
             index.drop(connection)
         for table, made in rows.items():

@@ -21,6 +21,7 @@ def our_server(app: App, workers: int) -> Iterator[int]:
     environment = {
         "PATH": "/usr/bin:/bin",
         "IRYO_PORT": str(port),
+        "IRYO_DATABASE": app.settings.database,
         "IRYO_SERVER_WORKERS": str(workers),
     }
     with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as server:

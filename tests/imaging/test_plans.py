@@ -18,8 +18,9 @@ from sqlalchemy import Engine, event
 
 from _scale import Scale, load
 from iryo.imaging.model import Field, SearchFilter, SearchQuery, SortField
-from iryo.imaging.service import imports
+from iryo.imaging.service import imports, search_words
 from iryo.imaging.service.search import search
+from iryo.imaging.service.search_plan import statement_of
 from iryo.jobs import JobState
 from tests.imaging.site import ROLE_ARN, Site, make_instance
 from tests.imaging.test_change import copy, update
@@ -87,6 +88,19 @@ def searches() -> Iterator[SearchQuery]:
     yield SearchQuery(modality="CT")
 
 
+def several_words() -> Iterator[SearchQuery]:
+    """Whole words and beginnings of some, with days and without, pages deep inside too."""
+    days = (SearchFilter(Field.STUDY_DATE_AND_TIME, "20180101", "20231231"),)
+    for text in ("山田 健郎", "yamada t", "ya ta", "y t h"):
+        for filters in ((), days):
+            for sort, after in (
+                (SortField.STUDY_DATE_AND_TIME, "20240501T"),
+                (SortField.UPDATED_AT, datetime(2024, 5, 1, tzinfo=UTC)),
+            ):
+                yield SearchQuery(filters, sort, text=text)
+                yield SearchQuery(filters, sort, text=text, after=(after, "m"))
+
+
 def use(site: Site) -> None:
     """What clients do."""
     client, store = site.client, {"datastoreId": site.datastore}
@@ -100,6 +114,10 @@ def use(site: Site) -> None:
     site.run_import(site.folder / "in")
     for query in searches():
         search(site.app.room, site.datastore, query)
+    with pytest.MonkeyPatch.context() as patch:  # as if words were common, as among a million
+        patch.setattr(search_words, "_FEW", 0)
+        for query in several_words():
+            search(site.app.room, site.datastore, query)
     client.get_image_set(**store, imageSetId=one)
     client.list_image_set_versions(**store, imageSetId=one)
     client.list_dicom_import_jobs(**store)
@@ -112,13 +130,14 @@ def use(site: Site) -> None:
     client.delete_image_set(**store, imageSetId=other)
     site.settled(other)
     imports.list_page(site.app.room, site.datastore, state=JobState.COMPLETED)
-    client.start_dicom_import_job(
+    again = client.start_dicom_import_job(
         **store,
         dataAccessRoleArn=ROLE_ARN,
         inputS3Uri=(site.folder / "in").as_uri(),
         outputS3Uri=site.output.as_uri(),
         clientToken="again",
     )
+    site.wait_for_job(again["jobId"])  # the few files that it notes would be read from end to end
     list(site.app.audit.read(limit=5))
 
 
@@ -173,3 +192,16 @@ def test_no_statement_walks_through_a_table_that_grows(
     else:
         walks = list(scanned_by_postgres(url, statements))
     assert [statement for statement, _ in walks] == [WALK]
+
+
+def test_those_that_are_not_primary_are_not_looked_for_among_all(site: Site, scale: str) -> None:
+    if scale == "grown":
+        pytest.skip("PostgreSQL knows how many there are")
+    load(site.app.database, Scale(site.datastore, SETS, held=1))
+    for sort in SortField:
+        query = SearchQuery((SearchFilter(Field.IS_PRIMARY, low=False),), sort)
+        with site.app.database.read() as connection:
+            statement = statement_of(connection, site.datastore, query)
+            text = statement.compile(connection, compile_kwargs={"literal_binds": True})
+            (plan,) = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}").all()
+        assert "_others (datastore_id=?)" in plan[3]
