@@ -51,8 +51,8 @@ def installation(compute: str = "processes", **given: object) -> Iterator[App]:
         shutil.rmtree(home, ignore_errors=True)
 
 
-def write_ct_series(folder: Path, count: int) -> list[Path]:
-    """`count` CT slices of 512x512, one series.
+def write_ct_series(folder: Path, count: int, series: int = 1) -> list[Path]:
+    """`count` CT slices of 512x512, one series; another `series` has other UIDs.
 
     The pixels are those of a real head CT where ../shared/data is, else a generated one with the
     same kind of noise.
@@ -68,7 +68,9 @@ def write_ct_series(folder: Path, count: int) -> list[Path]:
     made = []
     for number in range(count):
         dataset = pydicom.dcmread(sources[number % len(sources)])
-        dataset.SOPInstanceUID = f"1.2.826.0.1.3680043.10.543.1.{number + 1}"
+        dataset.SOPInstanceUID = f"1.2.826.0.1.3680043.10.543.{series}.{number + 1}"
+        if series > 1:
+            dataset.SeriesInstanceUID = f"1.2.826.0.1.3680043.10.543.{series}"
         dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
         dataset.InstanceNumber = number + 1
         path = folder / f"{number:05}.dcm"
