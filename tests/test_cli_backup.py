@@ -1,6 +1,7 @@
 """`iryo backup` and `iryo restore`, as people type them."""
 
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -45,7 +46,7 @@ def other(tmp_path: Path) -> Program:
 def test_make_list_check_restore(program: Program, to: Path, other: Program) -> None:
     made = program.json("backup", to)
     assert (made["objects"], made["copiedObjects"], made["missing"]) == (2, 2, 0)
-    assert "Copied now   0, 0 B" in program.says("backup", "create", to)
+    assert re.search(r"Copied now +0, 0 B", program.says("backup", "create", to))
     first, second = program.lines("backup", "list", to)
     assert (first["snapshot"], first["whole"], first["objects"]) == (made["snapshot"], True, 2)
     assert second["snapshot"] in program.says("backup", "list", to)
@@ -74,7 +75,7 @@ def test_the_key_file_comes_along(program: Program, to: Path, other: Program) ->
     assert told.exit_code == 0
     assert "whoever can read it can open the secret of every access key" in told.stderr
     assert "with the key file" in program.says("backup", "list", to)
-    assert "Access keys   valid" in other.says("restore", to)
+    assert re.search(r"Access keys +valid", other.says("restore", to))
     assert (other.home / "iryo.key").read_bytes() == (program.home / "iryo.key").read_bytes()
     assert (other.home / "iryo.key").stat().st_mode & 0o777 == 0o600
 

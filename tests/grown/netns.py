@@ -9,9 +9,11 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Final, Self
 
 __all__ = ["Host", "Network", "Relay", "why_not"]
@@ -27,6 +29,8 @@ def why_not() -> str | None:
         return "making network namespaces takes root"
     if not (shutil.which("ip") and shutil.which("unshare")):
         return "needs the programs ip (iproute2) and unshare (util-linux)"
+    if Path(sys.prefix).is_relative_to("/tmp"):
+        return "machines with files of their own see nothing in /tmp, where this Python is"
     name = f"iryo-try-{os.getpid()}"
     tried = subprocess.run(["ip", "netns", "add", name], capture_output=True, check=False)
     if tried.returncode:

@@ -153,17 +153,19 @@ class TestFaults:
         objects.close()
 
     def test_the_reason_is_told(self, bucket: str, access: S3Access, proxy: FaultProxy) -> None:
-        objects = open_objects(f"s3://{bucket}", replace(access, patience=0.2))
         for fault, reason in (
             ("503", "the server answers 503 SlowDown"),
             ("hang", "it does not answer in time"),
             ("refuse", "it cannot be reached"),
             ("lose-answer", "the connection broke"),
         ):
+            # Without connections that it has kept from before.
+            objects = open_objects(f"s3://{bucket}", replace(access, patience=0.2))
             proxy.fail(fault)  # type: ignore[arg-type]
             with pytest.raises(Unavailable) as caught:
                 objects.get("k")
             assert caught.value.message == f"object store s3://{bucket} failed on k: {reason}"
+            objects.close()
             proxy.heal()
 
     def test_a_list_goes_on_where_it_broke(
