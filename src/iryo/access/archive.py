@@ -148,18 +148,7 @@ def _event(row: Any) -> AuditEvent:
 
 
 def _line(event: AuditEvent) -> bytes:
-    row = {
-        "id": event.id,
-        "at": event.at,
-        "actor": event.actor,
-        "action": event.action,
-        "resource": event.resource,
-        "scope": event.scope,
-        "source": event.source,
-        "outcome": event.outcome,
-        "requestId": event.request_id,
-        "detail": dict(event.detail),
-    }
+    row = {"id": event.id, **event.told()}
     return orjson.dumps(row, option=orjson.OPT_UTC_Z) + b"\n"
 
 

@@ -105,8 +105,22 @@ class AuditEvent:
     source: str
     """The address that the request came from."""
     outcome: str
-    """``ok``, or the kind of failure."""
+    """``allowed``, or the kind of failure."""
     request_id: str
     detail: Mapping[str, Any] = field(default_factory=dict)
     id: int | None = None
     """The number of its row, once it is read from the log."""
+
+    def told(self) -> dict[str, Any]:
+        """All but the number, under the names that JSON has for it."""
+        return {
+            "at": self.at,
+            "actor": self.actor,
+            "action": self.action,
+            "resource": self.resource,
+            "scope": self.scope,
+            "source": self.source,
+            "outcome": self.outcome,
+            "requestId": self.request_id,
+            "detail": dict(self.detail),
+        }

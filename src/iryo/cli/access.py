@@ -307,19 +307,7 @@ def _following(
 
 def _print_event(shell: Shell, event: "AuditEvent") -> None:
     if shell.json:
-        shell.emit(
-            {
-                "at": event.at,
-                "actor": event.actor,
-                "action": event.action,
-                "resource": event.resource,
-                "scope": event.scope,
-                "source": event.source,
-                "outcome": event.outcome,
-                "requestId": event.request_id,
-                "detail": dict(event.detail),
-            }
-        )
+        shell.emit(event.told())
     else:
         place = "/".join(part for part in (event.scope, event.resource) if part)
         typer.echo(
