@@ -13,6 +13,7 @@ from iryo.errors import Conflict, InvalidInput, NotFound
 from iryo.imaging.model import MAX_TAGS, Datastore, DatastoreStatus, LosslessFormat, SetState
 from iryo.imaging.service.care.holds import require_no_hold
 from iryo.imaging.service.room import Room, arn_of, parse_arn
+from iryo.imaging.service.store_lock import own_store, share_store
 from iryo.imaging.store import IMPORT_KIND, datastores, image_sets, resource_tags
 from iryo.jobs import JobState
 from iryo.store.ids import new_id
@@ -111,8 +112,7 @@ def _get(connection: Connection, datastore_id: str) -> Datastore:
 
 def hold_active(connection: Connection, datastore_id: str) -> Datastore:
     """Within `Database.write`: as `require_active`, and nobody deletes it until then ends."""
-    query = select(datastores.c.id).where(datastores.c.id == datastore_id)
-    connection.execute(query.with_for_update(read=True, key_share=True)).all()
+    share_store(connection, datastore_id)
     return require_active(connection, datastore_id)
 
 
@@ -161,8 +161,7 @@ def remove(room: Room, datastore_id: str) -> Datastore:
     with room.database.write() as connection:
         # Who begins an import, or makes an image set, holds the row: either they are seen below, or
         # they see that it is deleted.
-        query = select(datastores.c.id).where(datastores.c.id == datastore_id)
-        connection.execute(query.with_for_update()).all()
+        own_store(connection, datastore_id)
         found = _get(connection, datastore_id)
         if found.status is DatastoreStatus.DELETED:
             return found

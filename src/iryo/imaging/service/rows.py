@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import Connection, delete, insert, select
 
 from iryo.errors import Conflict
-from iryo.imaging.store import datastores, instances, retired
+from iryo.imaging.service.store_lock import share_store
+from iryo.imaging.store import instances, retired
 
 __all__ = ["insert_instances", "keep_packs", "place_of"]
 
@@ -67,8 +68,7 @@ def keep_packs(connection: Connection, datastore_id: str, packs: set[str]) -> No
     Raises:
         Conflict: if one is being deleted, because it lay unnamed for longer than the grace.
     """
-    held = select(datastores.c.id).where(datastores.c.id == datastore_id)
-    connection.execute(held.with_for_update(read=True, key_share=True)).all()
+    share_store(connection, datastore_id)
     query = select(retired).where(retired.c.object_key.in_(packs)).with_for_update()
     found = connection.execute(query).all()
     if any(row.deleting for row in found):

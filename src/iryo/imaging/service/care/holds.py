@@ -15,7 +15,8 @@ from sqlalchemy import Connection, Row, and_, insert, or_, select, update
 from iryo.errors import Conflict, InvalidInput, NotFound
 from iryo.imaging.service.care.retention import kept_until
 from iryo.imaging.service.room import Room
-from iryo.imaging.store import datastores, holds, image_sets
+from iryo.imaging.service.store_lock import own_store, share_store
+from iryo.imaging.store import holds, image_sets
 from iryo.store.ids import new_id
 
 __all__ = [
@@ -78,8 +79,7 @@ def add(room: Room, datastore_id: str, kind: HoldKind, value: str, *, reason: st
             f"a hold needs something to hold and a reason of 1 to {_LONGEST} letters"
         )
     with room.database.write() as connection:
-        query = select(datastores.c.id).where(datastores.c.id == datastore_id)
-        if connection.execute(query.with_for_update()).first() is None:
+        if not own_store(connection, datastore_id):
             raise NotFound(f"no data store {datastore_id}")
         if kind is HoldKind.IMAGE_SET:
             known = select(image_sets.c.id).where(
@@ -194,8 +194,7 @@ def require_stays(
     patient_id: str | None,
 ) -> None:
     """Raise Conflict if new metadata would take an image set out of a hold that covers it now."""
-    held = select(datastores.c.id).where(datastores.c.id == datastore_id)
-    connection.execute(held.with_for_update(read=True, key_share=True)).all()
+    share_store(connection, datastore_id)
     query = (
         select(holds.c.id)
         .join(image_sets, image_sets.c.datastore_id == holds.c.datastore_id)

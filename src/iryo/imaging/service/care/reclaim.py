@@ -11,6 +11,7 @@ from iryo.imaging.model import SetState
 from iryo.imaging.service.care.holds import why_kept
 from iryo.imaging.service.locks import lock_sets
 from iryo.imaging.service.room import Room
+from iryo.imaging.service.store_lock import share_store
 from iryo.imaging.store import (
     damage,
     datastores,
@@ -83,8 +84,7 @@ def reclaim(
     """
     with room.database.write() as connection:
         context.hold(connection)
-        held = select(datastores.c.id).where(datastores.c.id == datastore_id)
-        connection.execute(held.with_for_update(read=True, key_share=True)).all()
+        share_store(connection, datastore_id)
         lock_sets(connection, datastore_id, [image_set_id])
         query = select(image_sets.c.id).where(
             image_sets.c.id == image_set_id,

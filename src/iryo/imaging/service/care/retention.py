@@ -8,8 +8,8 @@ from sqlalchemy import Connection, delete, func, insert, select
 
 from iryo.errors import InvalidInput, NotFound
 from iryo.imaging.service.room import Room
+from iryo.imaging.service.store_lock import own_store
 from iryo.imaging.store import (
-    datastores,
     image_set_members,
     image_sets,
     instances,
@@ -106,6 +106,5 @@ def _removal(datastore_id: str) -> Any:
 
 def _lock(connection: Connection, datastore_id: str) -> None:
     """Deletions of what is in the data store are before or after, and not meanwhile."""
-    query = select(datastores.c.id).where(datastores.c.id == datastore_id)
-    if connection.execute(query.with_for_update()).first() is None:
+    if not own_store(connection, datastore_id):
         raise NotFound(f"no data store {datastore_id}")

@@ -18,7 +18,8 @@ from sqlalchemy import Connection, Row, delete, insert, or_, select, update
 
 from iryo.imaging.service.care.orphans import unnamed
 from iryo.imaging.service.room import Room
-from iryo.imaging.store import datastores, retired
+from iryo.imaging.service.store_lock import own_store
+from iryo.imaging.store import retired
 from iryo.jobs import JobContext
 from iryo.jobs.census import oldest_unended
 
@@ -65,7 +66,7 @@ def retire(
     Returns:
         Keys of those that were noted now, and not before.
     """
-    _lock(connection, datastore_id)
+    own_store(connection, datastore_id)
     missing = unnamed(connection, list(sizes))
     query = select(retired.c.object_key).where(retired.c.object_key.in_(missing))
     fresh = missing - set(connection.execute(query).scalars())
@@ -135,7 +136,7 @@ def _decided(
     """Those of the objects that are deleted now: from here on, no row may name them any more."""
     with room.database.write() as connection:
         context.hold(connection)
-        _lock(connection, datastore_id)
+        own_store(connection, datastore_id)
         still = or_(retired.c.deleting, retired.c.retired_at <= newest)
         query = select(retired.c.object_key).where(retired.c.object_key.in_(keys), still)
         held = set(connection.execute(query.with_for_update()).scalars())
@@ -145,9 +146,3 @@ def _decided(
             update(retired).where(retired.c.object_key.in_(gone)).values(deleting=True)
         )
     return sorted(gone)
-
-
-def _lock(connection: Connection, datastore_id: str) -> None:
-    """Until the transaction ends nobody makes rows that name objects of the data store."""
-    query = select(datastores.c.id).where(datastores.c.id == datastore_id)
-    connection.execute(query.with_for_update()).all()
