@@ -64,6 +64,20 @@ def test_defaults(user: Path) -> None:
         log_format="text",
         metrics_token=None,
         otel_endpoint=None,
+        max_upload=8 << 30,
+        query_results=10_000,
+        dicomweb_delete=False,
+        cors_origins=(),
+        oidc_issuer=None,
+        oidc_audience=None,
+        oidc_roles_claim="iryo_roles",
+        audit_syslog=None,
+        audit_syslog_ca=None,
+        ae_title="IRYO",
+        dimse_port=None,
+        dimse_tls=False,
+        dimse_tls_ca=None,
+        dimse_associations=200,
     )
     assert set(loaded.sources.values()) == {"default"}
     assert set(loaded.sources) == {setting.name for setting in SETTINGS}

@@ -54,6 +54,20 @@ class Settings:
     log_format: str
     metrics_token: str | None = field(repr=False)
     otel_endpoint: str | None
+    max_upload: int
+    query_results: int
+    dicomweb_delete: bool
+    cors_origins: tuple[str, ...]
+    oidc_issuer: str | None
+    oidc_audience: str | None
+    oidc_roles_claim: str
+    audit_syslog: str | None
+    audit_syslog_ca: Path | None
+    ae_title: str
+    dimse_port: int | None
+    dimse_tls: bool
+    dimse_tls_ca: Path | None
+    dimse_associations: int
 
     @property
     def loopback(self) -> bool:
@@ -241,5 +255,89 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         pattern(r"https?://\S+", "http:// or https:// and a host"),
         None,
         "Where traces are sent by OTLP over HTTP (with the extra otel). Not set: nowhere.",
+    ),
+    Setting(
+        "max_upload",
+        SIZE,
+        "8 GiB",
+        "The largest request of STOW-RS, and the largest instance that arrives by C-STORE.",
+    ),
+    Setting(
+        "query_results",
+        number(1, 1_000_000),
+        "10000",
+        "The most results that one query of QIDO-RS or C-FIND gives.",
+    ),
+    Setting(
+        "dicomweb_delete",
+        BOOLEAN,
+        "false",
+        "Whether writers may delete studies and series over DICOMweb.",
+    ),
+    Setting(
+        "cors_origins",
+        LIST,
+        "",
+        "Origins whose pages may use DICOMweb from a browser, such as https://viewer.example.org.",
+    ),
+    Setting(
+        "oidc_issuer",
+        pattern(r"https?://[^\s?#]+", "http:// or https:// and a host"),
+        None,
+        "The OpenID Connect provider whose bearer tokens DICOMweb takes. Not set: none.",
+    ),
+    Setting(
+        "oidc_audience",
+        TEXT,
+        None,
+        "The audience that a bearer token of oidc_issuer must name.",
+    ),
+    Setting(
+        "oidc_roles_claim",
+        pattern(r"[A-Za-z0-9_.:/-]{1,128}", "the name of a claim, with dots between its parts"),
+        "iryo_roles",
+        "The claim of a bearer token that lists roles: `reader`, or `writer:` and a data store.",
+    ),
+    Setting(
+        "audit_syslog",
+        pattern(r"(tls|tcp|udp)://[^\s/]+", "tls://, tcp:// or udp://, a host and a port"),
+        None,
+        "Where audit messages of PS3.15 A.5 are sent by syslog. Not set: nowhere.",
+    ),
+    Setting(
+        "audit_syslog_ca",
+        PATH,
+        None,
+        "A PEM file with the certificates that audit_syslog is checked by. Not set: the system's.",
+    ),
+    Setting(
+        "ae_title",
+        pattern(r"[!-\[\]-~]([ -\[\]-~]{0,14}[!-\[\]-~])?", "1 to 16 characters, no backslash"),
+        "IRYO",
+        "The application entity title under which DIMSE is served and spoken.",
+    ),
+    Setting(
+        "dimse_port",
+        number(0, 65535),
+        None,
+        "The port of DIMSE, such as 11112; 0 takes a free one. Not set: it is not served.",
+    ),
+    Setting(
+        "dimse_tls",
+        BOOLEAN,
+        "false",
+        "Whether DIMSE is served over TLS, with tls_certificate and tls_key.",
+    ),
+    Setting(
+        "dimse_tls_ca",
+        PATH,
+        None,
+        "A PEM file: who connects to DIMSE must show a certificate that one of these has signed.",
+    ),
+    Setting(
+        "dimse_associations",
+        number(1, 10_000),
+        "200",
+        "How many associations DIMSE takes at once.",
     ),
 )
