@@ -183,6 +183,7 @@ def test_one_colour_of_function() -> None:
         "src/iryo/compute/dask.py",  # where it speaks with Dask's own event loop
         "src/iryo/server/__init__.py",
         "src/iryo/server/connection.py",
+        "src/iryo/server/dicomweb.py",
         "src/iryo/server/endpoint.py",
         "src/iryo/server/own.py",
         "src/iryo/workflows/runner.py",

@@ -9,11 +9,16 @@ from functools import cached_property
 from typing import Final, Self
 
 from iryo.access import Access, Audit, Caller
+from iryo.access.bearer import BearerTokens
+from iryo.access.credentials import Credentials
 from iryo.access.keyfile import KeyFile
+from iryo.access.oidc import Provider
 from iryo.backup import BACKUP_KIND, Installation, run_backup
 from iryo.compute import Compute, open_compute
 from iryo.errors import Unavailable
 from iryo.imaging import aws as imaging_aws
+from iryo.imaging import dicomweb
+from iryo.imaging.dicomweb.entrance import Entrance
 from iryo.imaging.service import condition, copies, deletion, imports, update
 from iryo.imaging.service.care import compact, verify
 from iryo.imaging.service.location import Location, parse_location
@@ -32,6 +37,7 @@ from iryo.watch.spans import NO_SPANS, Spans
 from iryo.wire import PageTokens
 from iryo.wire.aws import Authenticated, Gateway
 from iryo.wire.http import Request
+from iryo.wire.sigv4 import Verifier
 
 __all__ = [
     "KEY_FILE",
@@ -120,6 +126,39 @@ class App:
             clock=_now,
             max_body=self.settings.max_body,
             observer=self.observers.requests,
+        )
+
+    @cached_property
+    def tokens(self) -> BearerTokens:
+        """Bearer tokens that stand for access keys."""
+        return BearerTokens(self.access.signing_secret("bearer tokens"))
+
+    @cached_property
+    def dicomweb(self) -> dicomweb.Door:
+        """DICOMweb over the imaging room; made when first asked for."""
+        settings = self.settings
+        provider = None
+        if settings.oidc_issuer is not None:
+            provider = Provider(
+                settings.oidc_issuer, settings.oidc_audience, settings.oidc_roles_claim
+            )
+        # Where others could listen an access key must not come as it is.
+        private = settings.loopback or settings.behind_proxy or settings.tls_certificate is not None
+        return dicomweb.Door(
+            self.room,
+            Entrance(
+                self.access,
+                Credentials(self.access, self.tokens, provider, basic=private),
+                Verifier(self.access.secret_of, _now),
+                settings.max_body,
+            ),
+            self.audit,
+            dicomweb.Limits(
+                max_upload=settings.max_upload,
+                query_results=settings.query_results,
+                deletes=settings.dicomweb_delete,
+            ),
+            self.observers.requests,
         )
 
     def note_state(self) -> None:

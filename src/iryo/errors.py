@@ -4,6 +4,7 @@
     ├── InvalidInput          what the caller sent cannot be taken as it is
     │   ├── InvalidDicom      bytes that are not the DICOM they claim to be (tag, offset)
     │   ├── TooLarge          over a size, depth or count that is set on purpose
+    │   ├── UnsupportedForm   bytes of a form that is not taken here
     │   └── ChangedWhileRead  a file became another one while it was read
     ├── NotAuthenticated      who asks is not known, or not proven
     ├── AccessDenied          who asks is known and may not
@@ -42,6 +43,7 @@ __all__ = [
     "TooLarge",
     "TookTooLong",
     "Unavailable",
+    "UnsupportedForm",
     "WorkerDied",
 ]
 
@@ -98,6 +100,10 @@ class InvalidDicom(InvalidInput):
 
 class TooLarge(InvalidInput):
     """Over a size, depth or count that is set on purpose."""
+
+
+class UnsupportedForm(InvalidInput):
+    """Bytes of a form (a media type, an encoding) that is not taken here."""
 
 
 class ChangedWhileRead(InvalidInput):

@@ -11,7 +11,9 @@ from typing import Final
 import uvicorn
 
 from iryo.app import App
+from iryo.imaging.dicomweb import owns
 from iryo.server.connection import Connection, Server
+from iryo.server.dicomweb import DicomwebEndpoint
 from iryo.server.endpoint import AwsEndpoint, Receive, Scope, Send
 from iryo.server.lag import Pulse
 from iryo.server.listening import check_listening, listen, url_of
@@ -34,20 +36,29 @@ _LOG: Final = logging.getLogger(__name__)
 def application(
     app: App, readiness: Readiness | None = None
 ) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
-    """The whole HTTP surface: our own pages under /-/, all else AWS protocols."""
+    """The whole HTTP surface: our own pages under /-/, DICOMweb, all else AWS protocols."""
     own = own_pages(app, readiness or Readiness(app))
+    inline = app.settings.objects.startswith(("file:", "memory:"))
+    dicomweb = DicomwebEndpoint(
+        app.dicomweb,
+        behind_proxy=app.settings.behind_proxy,
+        inline=inline,
+        origins=app.settings.cors_origins,
+    )
     aws = AwsEndpoint(
         app.gateway,
         max_body=app.settings.max_body,
-        inline=app.settings.objects.startswith(("file:", "memory:")),
+        inline=inline,
         turned_away=app.board.own["iryo_requests_turned_away_total"][()].add,
     )
 
     async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and not scope["path"].startswith("/-/"):
-            await aws(scope, receive, send)
-        else:
+        if scope["type"] != "http" or scope["path"].startswith("/-/"):
             await own(scope, receive, send)
+        elif owns(scope["path"]):
+            await dicomweb(scope, receive, send)
+        else:
+            await aws(scope, receive, send)
 
     return dispatch
 

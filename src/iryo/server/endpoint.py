@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from iryo.wire.aws import Gateway
 from iryo.wire.http import Request, Response
 
-__all__ = ["AwsEndpoint", "Receive", "Scope", "Send"]
+__all__ = ["AwsEndpoint", "Receive", "Scope", "Send", "headers_of"]
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -74,7 +74,7 @@ class AwsEndpoint:
             method=scope["method"],
             path=path.partition("?")[0],
             query=scope["query_string"].decode("latin-1"),
-            headers=_headers(scope["headers"]),
+            headers=headers_of(scope["headers"]),
             body=body,
             source=client[0] if client else "",
             received=time.perf_counter(),
@@ -137,7 +137,8 @@ def _busy() -> Response:
     return Response(429, [("content-type", "application/json"), code], message)
 
 
-def _headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+def headers_of(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Headers as ASGI has them, by name; one that is repeated, joined with commas."""
     headers: dict[str, str] = {}
     for name, value in raw:
         key, text = name.decode("latin-1"), value.decode("latin-1")

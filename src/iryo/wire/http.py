@@ -1,9 +1,10 @@
 """An HTTP request and response as every door sees them, whatever server carried them."""
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["Request", "Response"]
+__all__ = ["Request", "Response", "new_request_id"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +45,9 @@ class Response:
     status: int
     headers: list[tuple[str, str]]
     body: bytes | Iterable[bytes] = b""
+
+
+def new_request_id() -> str:
+    """A random id in the form of a UUID, as AWS gives them."""
+    text = os.urandom(16).hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

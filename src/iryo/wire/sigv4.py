@@ -11,7 +11,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
@@ -118,11 +118,32 @@ class Verifier:
             SignatureRefused: with AWS's code.
         """
         try:
-            return self._verify(request)
+            proven, payload, seed = self._prove(request)
+            covered, body = _check_payload(request, payload, seed)
         except UnicodeEncodeError:  # a character that no HTTP header or request line can carry
             raise _invalid(_MISMATCH) from None
+        return replace(proven, payload=covered), body
 
-    def _verify(self, request: Request) -> tuple[Authenticated, bytes]:
+    def verify_head(self, request: Request) -> tuple[Authenticated, str | None]:
+        """Who sent a request whose body is still to come, and the SHA-256 that it must then have.
+
+        The hash is in hexadecimal; None where the body is not signed.
+
+        Raises:
+            SignatureRefused: as `verify`, and where the request does not say the hash.
+        """
+        if "x-amz-content-sha256" not in request.headers:
+            raise _incomplete("A body that is streamed requires an 'X-Amz-Content-Sha256' header.")
+        try:
+            proven, payload, _ = self._prove(request)
+        except UnicodeEncodeError:
+            raise _invalid(_MISMATCH) from None
+        if payload != _UNSIGNED and not _SIGNATURE.fullmatch(payload):
+            raise _incomplete("X-Amz-Content-Sha256 must be a hash or UNSIGNED-PAYLOAD here.")
+        return proven, None if payload == _UNSIGNED else payload
+
+    def _prove(self, request: Request) -> tuple[Authenticated, str, chunked.Seed]:
+        """Who has signed, what of the payload, and what the signatures of pieces go on from."""
         claim, query = _read_claim(request)
         key_id, date, region, service, terminator = claim.credential
         signed_at = self._check_time(claim)
@@ -155,10 +176,8 @@ class Verifier:
         if not hmac.compare_digest(expected, claim.signature):
             raise _invalid(_MISMATCH)
 
-        covered, body = _check_payload(
-            request, payload, chunked.Seed(key, claim.timestamp, scope, expected)
-        )
-        return Authenticated(key_id, region, service, signed_at, covered), body
+        seed = chunked.Seed(key, claim.timestamp, scope, expected)
+        return Authenticated(key_id, region, service, signed_at), payload, seed
 
     def _check_time(self, claim: _Claim) -> datetime:
         found = _BASIC.fullmatch(claim.timestamp)

@@ -1,7 +1,6 @@
 """One port for all AWS services: authenticate, dispatch, read, call, answer."""
 
 import logging
-import os
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
@@ -13,7 +12,7 @@ from iryo.wire.aws.errors import AwsError, Failure, kind_of
 from iryo.wire.aws.observe import Exchange, Observer, Unobserved
 from iryo.wire.aws.service import INTERNAL, REST, Service, protocol_of, write_failure
 from iryo.wire.aws.table import ServiceTable
-from iryo.wire.http import Request, Response
+from iryo.wire.http import Request, Response, new_request_id
 from iryo.wire.sigv4 import Authenticated, SignatureRefused, Verifier
 
 __all__ = ["Gateway"]
@@ -70,7 +69,7 @@ class Gateway:
         The id is in each line that is logged meanwhile, and in the audit. It is always ours: one
         that a client could choose would be no evidence.
         """
-        request_id = _new_request_id()
+        request_id = new_request_id()
         exchange = Exchange(request, request_id)
         bound = logs.bind(request_id=request_id)
         begun = self._observer.begin(exchange)
@@ -177,9 +176,3 @@ def _log(error: Exception, request_id: str, doing: str) -> None:
     told = error.message if isinstance(error, IryoError) else ""
     frames = logs.places(error.__traceback__)
     _LOG.error("request %s, %s: %s %s (%s)", request_id, doing, type(error).__name__, told, frames)
-
-
-def _new_request_id() -> str:
-    """A random id in the form of a UUID, as AWS gives them."""
-    text = os.urandom(16).hex()
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

@@ -1,0 +1,9 @@
+"""Storage (PS3.18 10.5): STOW-RS."""
+
+from typing import Final
+
+from iryo.imaging.dicomweb.call import Route
+
+__all__ = ["ROUTES"]
+
+ROUTES: Final[tuple[Route, ...]] = ()

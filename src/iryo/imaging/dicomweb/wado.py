@@ -1,0 +1,9 @@
+"""Retrieval (PS3.18 10.4): WADO-RS."""
+
+from typing import Final
+
+from iryo.imaging.dicomweb.call import Route
+
+__all__ = ["ROUTES"]
+
+ROUTES: Final[tuple[Route, ...]] = ()
