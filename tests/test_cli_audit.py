@@ -1,4 +1,4 @@
-"""`iryo audit --export` and `--prune`."""
+"""Access at the command line: `iryo audit --export` and `--prune`, `iryo keys token`."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -50,3 +50,14 @@ def test_export_then_prune(program: Program, tmp_path: Path) -> None:
 def test_what_makes_no_sense_is_refused(program: Program, words: tuple[str, ...]) -> None:
     assert program.here("audit", *words).exit_code == 2
     assert not Path("x").exists()
+
+
+def test_a_token_stands_for_a_key(program: Program) -> None:
+    program.says("keys", "create", "viewer")
+    issued = program.json("keys", "token", "viewer", "--hours", "2")
+    assert issued["bearerToken"].startswith("iryo-")
+    assert program.says("keys", "token", "viewer").strip().startswith("iryo-")
+    program.says("keys", "disable", "viewer")
+    result = program.here("keys", "token", "viewer")
+    assert result.exit_code != 0
+    assert "disabled" in result.stderr

@@ -10,7 +10,7 @@ import typer
 
 from iryo.cli.setup import CREDENTIALS
 from iryo.cli.shell import Shell, shell_of
-from iryo.errors import InvalidInput, NotFound
+from iryo.errors import Conflict, InvalidInput, NotFound
 from iryo.imaging.cli.terminal import DatastoreOption, JsonOption
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ def add_commands(program: typer.Typer) -> None:
     for name, command in (
         ("create", create),
         ("list", list_keys),
+        ("token", token),
         ("grant", grant),
         ("revoke", revoke),
         ("disable", disable),
@@ -103,6 +104,31 @@ def create(
         return
     shell.say(f"access key: {key_id}\nsecret:     {secret}")
     shell.say("The secret is shown this once.")
+
+
+def token(
+    context: typer.Context,
+    key: KeyArgument,
+    *,
+    hours: Annotated[
+        float, typer.Option("--hours", help="How long it is good for: at most 744, a month.")
+    ] = 12.0,
+    json: JsonOption = False,
+) -> None:
+    """Issue a bearer token that stands for a key, for viewers and scripts that speak DICOMweb.
+
+    It is good until its time has run out or the key is disabled.
+    """
+    shell = shell_of(context, json=json)
+    found = _key(shell, key)
+    with shell.audited("cli:keys.token", scope=EVERYWHERE, resource=found.id):
+        if found.disabled_at is not None:
+            raise Conflict(f"access key {found.id} is disabled")
+        issued = shell.app.tokens.issue(found.id, hours)
+    if shell.json:
+        shell.emit({"accessKeyId": found.id, "bearerToken": issued, "hours": hours})
+    else:
+        shell.say(issued)
 
 
 def list_keys(context: typer.Context, *, json: JsonOption = False) -> None:

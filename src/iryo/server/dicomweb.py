@@ -77,7 +77,7 @@ class DicomwebEndpoint:
         await self._send(response, request, receive, send)
 
     async def _answer(self, found: Found, receive: Receive) -> Response:
-        if found.request.method in {"GET", "HEAD", "DELETE"}:
+        if found.request.method in {"GET", "HEAD", "DELETE", "OPTIONS"}:
             await _drain(receive)
             return await anyio.to_thread.run_sync(
                 self._door.answer, found, iter(()), limiter=self._readers

@@ -88,7 +88,11 @@ class Route:
         role: that the caller must have in the data store.
         answer: what does it.
         inline: whether it is quick enough for the event loop, and never waits.
-        summary: what it is, for the capabilities (PS3.18 8.9).
+        summary: what it is, with the clause of PS3.18; shown by the capabilities (PS3.18 8.9) and
+            the conformance statement, as the three below.
+        gives: media types of answers.
+        takes: media types of bodies.
+        parameters: names of the query.
     """
 
     method: str
@@ -98,6 +102,9 @@ class Route:
     answer: Answer
     inline: bool = False
     summary: str = ""
+    gives: tuple[str, ...] = ()
+    takes: tuple[str, ...] = ()
+    parameters: tuple[str, ...] = ()
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:

@@ -96,8 +96,9 @@ class Door:
         store = matched["store"] if matched else None
         if matched is None or store is None:
             return failed(NotFound("found no data store in the path"), "", "routing")
-        rest = matched["rest"] or "/"
-        rest = rest.rstrip("/") or "/"
+        rest = (matched["rest"] or "/").rstrip("/") or "/"
+        if request.method == "OPTIONS":
+            rest = "/"  # whatever resource is asked about: PS3.18 8.9.1
         root = request.path[: matched.end("store")]
         method = "GET" if request.method == "HEAD" else request.method
         allowed: set[str] = set()

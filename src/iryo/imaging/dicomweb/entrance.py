@@ -59,7 +59,7 @@ class Entrance:
             return self.credentials.principal(given), body
         if given is None and "X-Amz-Signature=" not in request.query:
             raise NotAuthenticated("found no Authorization header, expected one")
-        if request.method in {"GET", "HEAD", "DELETE"}:
+        if request.method in {"GET", "HEAD", "DELETE", "OPTIONS"}:
             proven, _ = self.verifier.verify(request)
             return self.access.principal(proven.key_id), body
         if "x-amz-content-sha256" in request.headers:

@@ -4,7 +4,9 @@ from typing import Final
 
 from iryo.imaging.dicomweb import qido, stow, wado
 from iryo.imaging.dicomweb.call import Route
+from iryo.imaging.dicomweb.capabilities import capabilities
 
 __all__ = ["ROUTES"]
 
-ROUTES: Final[tuple[Route, ...]] = (*qido.ROUTES, *wado.ROUTES, *stow.ROUTES)
+_TRANSACTIONS: Final[tuple[Route, ...]] = (*qido.ROUTES, *wado.ROUTES, *stow.ROUTES)
+ROUTES: Final[tuple[Route, ...]] = (*_TRANSACTIONS, *capabilities(_TRANSACTIONS))
