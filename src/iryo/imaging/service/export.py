@@ -24,7 +24,7 @@ from iryo.imaging.service.read import image_set, metadata, quarantined
 from iryo.imaging.service.room import Room
 from iryo.imaging.store import instances
 
-__all__ = ["SYNTAXES", "ExportedInstance", "changes", "export", "in_order"]
+__all__ = ["SYNTAXES", "ExportedInstance", "changes", "export", "in_order", "pieces_of"]
 
 # What can be asked for -> transfer syntax; None: the one that the instance came in, where that
 # is lossless, else the one that it is stored in.
@@ -89,8 +89,7 @@ def export(
     for uid in in_order(document):
         if uid not in held:
             raise Damaged(f"image set {image_set_id} has no stored instance for one of its own")
-        row = _row(room, held[uid])
-        pieces = _pieces(room, row, effective(document, uid), target)
+        pieces = pieces_of(room, held[uid], effective(document, uid), target)
         yield ExportedInstance(series_uid, uid, pieces)
 
 
@@ -102,9 +101,16 @@ def _row(room: Room, key: str) -> Row[Any]:
     return row
 
 
-def _pieces(
-    room: Room, row: Row[Any], wanted: dict[str, Any], target: str | None
+def pieces_of(
+    room: Room, key: str, wanted: dict[str, Any] | None, target: str | None
 ) -> Iterator[bytes]:
+    """The bytes of one stored instance as a file; as it is `wanted`, or (None) as it came.
+
+    Raises:
+        Damaged: something stored is not what was stored.
+        NotAcceptable: the samples cannot be given in the transfer syntax `target`.
+    """
+    row = _row(room, key)
     if row.damaged_at is not None:
         raise quarantined(row.sop_instance_uid)
     stored = _Stored(room, row)
@@ -114,7 +120,7 @@ def _pieces(
         stored.frames(),
         stored_syntax=row.stored_syntax,
         target=target,
-        changes=changes(_as_it_came(stored, row), wanted),
+        changes=None if wanted is None else changes(_as_it_came(stored, row), wanted),
         residue=stored.residue(),
     )
 
