@@ -23,6 +23,7 @@ from iryo.imaging.service import condition, copies, deletion, imports, update
 from iryo.imaging.service.care import compact, verify
 from iryo.imaging.service.location import Location, parse_location
 from iryo.imaging.service.naming import image_sets_naming
+from iryo.imaging.service.receive import RECEIVE_KIND, Keeper, run_receive
 from iryo.imaging.service.room import Room
 from iryo.imaging.store import IMPORT_KIND
 from iryo.jobs import Handler, JobRunner, Jobs
@@ -98,6 +99,7 @@ class App:
     access: Access
     audit: Audit
     room: Room
+    keeper: Keeper
     door: imaging_aws.Door
     board: Board
     observers: Observers
@@ -235,7 +237,20 @@ def open_app(settings: Settings, *, serving: bool = False, board: Board | None =
             jobs, _handlers(room), threads=settings.job_threads, lease_seconds=settings.job_lease
         )
         stack.callback(runner.stop)
-        room = replace(room, wake=runner.wake)
+        # Whoever waits for what they have sent to become visible does it, in their own thread.
+        receiver = JobRunner(
+            jobs,
+            {RECEIVE_KIND: lambda context: run_receive(room, context)},
+            lease_seconds=settings.job_lease,
+        )
+        stack.callback(receiver.stop)
+        room = replace(
+            room,
+            wake=runner.wake,
+            run_job=lambda job_id, waits: receiver.run(job_id, waits=waits),
+        )
+        keeper = Keeper(room)
+        stack.callback(keeper.stop)
         door = imaging_aws.Door(room, PageTokens(access.signing_secret("page tokens")))
         return App(
             settings=settings,
@@ -247,6 +262,7 @@ def open_app(settings: Settings, *, serving: bool = False, board: Board | None =
             access=access,
             audit=audit,
             room=room,
+            keeper=keeper,
             door=door,
             board=board,
             observers=observers,
@@ -281,6 +297,7 @@ def _handlers(room: Room) -> dict[str, Handler]:
         deletion.DELETE_KIND: lambda context: deletion.run_delete(room, context),
         verify.VERIFY_KIND: lambda context: verify.run_verify(room, context),
         compact.COMPACT_KIND: lambda context: compact.run_compact(room, context),
+        RECEIVE_KIND: lambda context: run_receive(room, context),
     }
 
 

@@ -35,6 +35,7 @@ def work(app: App, *, ready: Callable[[], None] | None = None) -> None:
     with _ending_gently(over):
         app.audit.start()
         app.runner.start()
+        app.keeper.start()
         # What is loaded now stays: the collector need not look at it again and again.
         gc.collect()
         gc.freeze()

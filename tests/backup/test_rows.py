@@ -167,6 +167,7 @@ def test_every_table_of_the_house_can_be_kept(database: Database) -> None:
 def test_what_a_backup_copies_is_what_rows_name() -> None:
     """A column of object keys that is not marked would be an object that no backup holds."""
     assert {str(column) for column in object_columns(metadata)} == {
+        "imaging_arrivals.object_key",
         "imaging_instances.pack",
         "imaging_staged.pack",
         "imaging_versions.document",

@@ -47,7 +47,7 @@ def rooms_with_tables() -> list[str]:
 
 
 def test_the_rooms_are_found() -> None:
-    assert {"iryo.imaging.store"} <= set(rooms_with_tables())
+    assert {"iryo.imaging.store.sets", "iryo.jobs.store"} <= set(rooms_with_tables())
 
 
 def test_migrated_is_what_the_rooms_declare(database: Database) -> None:

@@ -81,6 +81,7 @@ def serve(app: App, *, ready: Callable[[str], None] | None = None) -> None:
                 ready(url)
 
         app.runner.start()
+        app.keeper.start()
         serve_on(app, listener, ready=listening)
 
 

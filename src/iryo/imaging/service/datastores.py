@@ -14,7 +14,7 @@ from iryo.imaging.model import MAX_TAGS, Datastore, DatastoreStatus, LosslessFor
 from iryo.imaging.service.care.holds import require_no_hold
 from iryo.imaging.service.room import Room, arn_of, parse_arn
 from iryo.imaging.service.store_lock import own_store, share_store
-from iryo.imaging.store import IMPORT_KIND, datastores, image_sets, resource_tags
+from iryo.imaging.store import IMPORT_KIND, arrivals, datastores, image_sets, resource_tags
 from iryo.jobs import JobState
 from iryo.store.ids import new_id
 
@@ -181,6 +181,9 @@ def remove(room: Room, datastore_id: str) -> Datastore:
                 connection, kind=IMPORT_KIND, scope=datastore_id, state=state, limit=1
             ):
                 raise Conflict(f"an import into data store {datastore_id} is not done")
+        waiting = select(arrivals.c.id).where(arrivals.c.datastore_id == datastore_id).limit(1)
+        if connection.execute(waiting).first() is not None:
+            raise Conflict(f"what data store {datastore_id} has received is not all stored")
         connection.execute(
             update(datastores)
             .where(datastores.c.id == datastore_id)

@@ -197,7 +197,7 @@ def ingest(batch: Batch) -> list[FileResult]:
     parsed: list[_Parsed] = []
     for file in batch.files:
         try:
-            parsed.append(_parse(file, load(file, alone=alone, s3=batch.s3)))
+            parsed.append(_parse(file, load(file, alone=alone, s3=batch.s3, objects=objects)))
         except Unavailable:
             raise
         except IryoError as error:

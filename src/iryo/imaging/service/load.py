@@ -15,7 +15,7 @@ from iryo.errors import ChangedWhileRead, InvalidInput, NotFound, Unavailable
 from iryo.imaging.service.opening import Bounded, Signature, open_regular, signature
 from iryo.imaging.service.scan import SourceFile
 from iryo.store.buckets import Buckets, Listed, RangeReader, buckets_of
-from iryo.store.objects import S3Access
+from iryo.store.objects import Objects, S3Access
 from iryo.store.s3 import bucket_and_prefix
 
 __all__ = ["Loaded", "load"]
@@ -42,12 +42,19 @@ class Loaded:
     settled: Callable[[], None]
 
 
-def load(file: SourceFile, *, alone: bool = True, s3: S3Access | None = None) -> Loaded:
+def load(
+    file: SourceFile,
+    *,
+    alone: bool = True,
+    s3: S3Access | None = None,
+    objects: Objects | None = None,
+) -> Loaded:
     """The bytes of a file; large ones stay on disk and are mapped.
 
     Args:
         file: as a scan found it.
         s3: how objects are reached.
+        objects: iryo's own store, for what has been received.
         alone: whether this process does nothing but such work. If somebody cuts a file short that
             is mapped, the process dies; one that serves others reads a copy.
 
@@ -59,6 +66,8 @@ def load(file: SourceFile, *, alone: bool = True, s3: S3Access | None = None) ->
         AccessDenied: the object may not be read.
         Unavailable: S3 is away; it is no fault of the file.
     """
+    if file.offset is not None:
+        return Loaded(_load_received(file, file.offset, objects), _settled)
     try:
         if file.member is not None:
             return Loaded(_load_member(file, file.member, s3), _settled)
@@ -111,6 +120,19 @@ def _load_object(file: SourceFile, tag: str, s3: S3Access | None) -> bytes | mma
         return buckets.read(bucket, found)
     with BufferedReader(RangeReader(buckets, bucket, found), _RANGE) as stream:
         return _spooled(stream, _RANGE)
+
+
+def _load_received(file: SourceFile, offset: int, objects: Objects | None) -> bytes | mmap.mmap:
+    if objects is None:
+        raise Unavailable("what was received cannot be read: nobody has said where it is")
+    if file.size < _MAPPED_FROM:
+        return objects.get_range(file.path, offset, file.size)
+    with tempfile.TemporaryFile() as spool:
+        for begin in range(0, file.size, _RANGE):
+            length = min(_RANGE, file.size - begin)
+            spool.write(objects.get_range(file.path, offset + begin, length))
+        spool.flush()
+        return mmap.mmap(spool.fileno(), 0, access=mmap.ACCESS_READ)
 
 
 def _remote(uri: str, tag: str, size: int, s3: S3Access | None) -> tuple[Buckets, str, Listed]:

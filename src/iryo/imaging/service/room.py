@@ -8,16 +8,24 @@ from pathlib import Path
 from typing import Final
 
 from iryo.compute import Compute
-from iryo.errors import AccessDenied, InvalidInput
+from iryo.errors import AccessDenied, InvalidInput, Unavailable
 from iryo.imaging.model import ImportObserver, Unobserved
 from iryo.imaging.service.location import Location, S3Place, within
 from iryo.imaging.service.places import Places
-from iryo.jobs import Jobs
+from iryo.jobs import Job, Jobs
 from iryo.store.address import StoreAddress, Stores
 from iryo.store.objects import Objects, S3Access
 from iryo.store.sql import Database
 
-__all__ = ["Room", "arn_of", "parse_arn", "utcnow"]
+__all__ = ["Room", "RunJob", "arn_of", "parse_arn", "utcnow"]
+
+
+RunJob = Callable[[str, Callable[[str], object]], Job]
+"""Runs a job to its end; the second is told why it must be tried again later, and may raise."""
+
+
+def _nobody(job_id: str, _: Callable[[str], object]) -> Job:
+    raise Unavailable(f"nobody runs job {job_id} here")
 
 
 def utcnow() -> datetime:
@@ -50,6 +58,8 @@ class Room:
     pace: int = 512 << 10
     """Bytes a second that the slowest machine reads, encodes and writes."""
     wake: Callable[[], None] = lambda: None
+    run_job: RunJob = _nobody
+    """Runs what was received, now and in the calling thread."""
     clock: Callable[[], datetime] = utcnow
     places: Places = field(default_factory=Places)
     watch: ImportObserver = field(default_factory=Unobserved)

@@ -37,6 +37,8 @@ class SourceFile:
     `name` is how reports call it, relative to the input, and different for each file of an input.
     `path` is absolute, or the s3:// URI of an object. `member` is its place in the directory of the
     zip archive at `path`: names may occur twice. `tag` is the ETag of an object, of files None.
+    Where there is an `offset`, `path` is the key of an object in iryo's own store, which from there
+    on holds the file.
     """
 
     name: str
@@ -44,6 +46,7 @@ class SourceFile:
     member: int | None
     size: int
     tag: str | None = None
+    offset: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy import Connection, select, tuple_
 
 from iryo.imaging.service.room import Room
-from iryo.imaging.store import image_set_versions, instances, staged_files
+from iryo.imaging.store import arrivals, image_set_versions, instances, staged_files
 from iryo.jobs import JobContext
 from iryo.store.objects import ObjectInfo
 
@@ -47,7 +47,7 @@ def count(
 def unnamed_objects(
     room: Room, context: JobContext, datastore_id: str | None, grace: timedelta
 ) -> Iterator[ObjectInfo]:
-    """Packs and documents that no row names, older than `grace`.
+    """Packs, documents and objects of the inbox that no row names, older than `grace`.
 
     A batch that a worker has just written is named by no row yet: its age protects it.
     """
@@ -60,10 +60,10 @@ def unnamed_objects(
 def pages(
     room: Room, datastore_id: str | None, grace: timedelta, check: Callable[[], None]
 ) -> Iterator[list[ObjectInfo]]:
-    """Packs and documents older than `grace`, a page at a time, in no particular order."""
+    """Packs, documents and what was received, older than `grace`, a page at a time, unordered."""
     below = "" if datastore_id is None else f"/{datastore_id}"
     listed = itertools.chain(
-        room.objects.list(f"packs{below}"), room.objects.list(f"documents{below}")
+        *(room.objects.list(kind + below) for kind in ("packs", "documents", "inbox"))
     )
     # The store's clock tells when an object was written, ours what time it is: `grace` is to be
     # far longer than what lies between them.
@@ -91,5 +91,11 @@ def unnamed(connection: Connection, keys: list[str]) -> set[str]:
             tuple_(table.c.image_set_id, table.c.version).in_(versions)
         )
         named.update(connection.execute(query).scalars())
-    known = {key for key in keys if key.startswith("packs/") or _DOCUMENT.fullmatch(key)}
+    received = [key for key in keys if key.startswith("inbox/")]
+    if received:
+        query = select(arrivals.c.object_key).where(arrivals.c.object_key.in_(received)).distinct()
+        named.update(connection.execute(query).scalars())
+    known = {
+        key for key in keys if key.startswith(("packs/", "inbox/")) or _DOCUMENT.fullmatch(key)
+    }
     return known - named

@@ -1,12 +1,4 @@
-"""The tables and the object keys of the imaging room.
-
-What is searched and what must be consistent is rows; pixels, headers and metadata documents are
-immutable objects. A version of an image set is a row that names its document; a frame is found by
-the row of its instance, so that a million frames are not a million rows.
-"""
-
-import hashlib
-from typing import Final
+"""Tables of what is stored: data stores, instances, image sets and their words."""
 
 from sqlalchemy import (
     BigInteger,
@@ -27,26 +19,14 @@ from iryo.store.references import OBJECT_KEY
 from iryo.store.sql import Json, Ordered, Timestamp, metadata
 
 __all__ = [
-    "IMPORT_KIND",
-    "care_cursors",
-    "damage",
     "datastores",
-    "document_key",
-    "file_hash",
-    "holds",
     "image_set_members",
     "image_set_terms",
     "image_set_versions",
     "image_sets",
     "instances",
-    "pack_key",
     "resource_tags",
-    "retention_rules",
-    "retired",
-    "staged_files",
 ]
-
-IMPORT_KIND: Final = "imaging.import"
 
 
 def _shown(name: str, *columns: str, others: bool = False) -> Index:
@@ -249,118 +229,3 @@ image_set_terms = Table(
     Index("ix_imaging_terms_set", "image_set_id", "term"),
     sqlite_with_rowid=False,
 )
-
-# What an import job has done so far, file by file; gone when the job has ended.
-staged_files = Table(
-    "imaging_staged",
-    metadata,
-    Column("job_id", Ordered(32), primary_key=True),
-    Column("sequence", Integer, primary_key=True),
-    Column("input_file", Ordered(), nullable=False),
-    # Of the name, which may be longer than an index takes: the member of an archive.
-    Column("file_hash", Ordered(32), nullable=False),
-    Column("outcome", Ordered(16), nullable=False),
-    Column("study_uid", Ordered()),
-    Column("series_uid", Ordered()),
-    Column("sop_instance_uid", Ordered()),
-    Column("identity", String(64)),
-    Column("image_set_id", Ordered(32)),
-    Column("record", Json, nullable=False),
-    Column("pack", Ordered(255), info=dict(OBJECT_KEY)),
-    Index("ix_imaging_staged_file", "job_id", "file_hash"),
-    Index("ix_imaging_staged_pack", "pack"),
-    Index("ix_imaging_staged_series", "job_id", "outcome", "study_uid", "series_uid", "sequence"),
-)
-
-# What verify found to be not as it was stored. The id follows from what and where, so that damage
-# that is found again is one row. Open while `cleared_at` is null.
-damage = Table(
-    "imaging_damage",
-    metadata,
-    Column("id", Ordered(32), primary_key=True),
-    Column("datastore_id", Ordered(32), nullable=False),
-    Column("kind", String(32), nullable=False),
-    Column("image_set_id", Ordered(32)),
-    Column("version", Integer),
-    Column("series_uid", Ordered()),
-    Column("instance_key", Ordered(26)),
-    Column("sop_instance_uid", Ordered()),
-    Column("frame", Integer),
-    Column("object_key", Ordered(255)),
-    Column("found", Text, nullable=False),
-    Column("expected", Text, nullable=False),
-    Column("job_id", Ordered(32)),
-    Column("found_at", Timestamp, nullable=False),
-    Column("cleared_at", Timestamp),
-    Column("cleared_by", String(256)),
-    Index("ix_imaging_damage_open", "datastore_id", "cleared_at", "found_at"),
-    Index("ix_imaging_damage_instance", "instance_key"),
-)
-
-# How far a job of care has come; gone when it has ended.
-care_cursors = Table(
-    "imaging_care_cursors",
-    metadata,
-    Column("job_id", Ordered(32), primary_key=True),
-    Column("phase", String(32), nullable=False),
-    Column("after", Json),
-    Column("counts", Json, nullable=False),
-)
-
-# Objects that no row names any more, and that wait for their deletion; `deleting`: it is decided.
-retired = Table(
-    "imaging_retired",
-    metadata,
-    Column("object_key", Ordered(255), primary_key=True),
-    Column("datastore_id", Ordered(32), nullable=False),
-    Column("size", BigInteger, nullable=False),
-    Column("reason", String(16), nullable=False),
-    Column("retired_at", Timestamp, nullable=False),
-    Column("deleting", Boolean, nullable=False),
-    Index("ix_imaging_retired_at", "retired_at"),
-)
-
-# Legal holds: what they cover is not deleted by any door until they are released.
-holds = Table(
-    "imaging_holds",
-    metadata,
-    Column("id", Ordered(32), primary_key=True),
-    Column("datastore_id", Ordered(32), nullable=False),
-    Column("kind", String(16), nullable=False),
-    Column("value", Text, nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("placed_by", String(256), nullable=False),
-    Column("placed_at", Timestamp, nullable=False),
-    Column("released_by", String(256)),
-    Column("released_at", Timestamp),
-    Index("ix_imaging_holds_open", "datastore_id", "released_at"),
-)
-
-# How long image sets of a data store are kept at least, counted from their making.
-retention_rules = Table(
-    "imaging_retention",
-    metadata,
-    Column("datastore_id", Ordered(32), primary_key=True),
-    Column("keep_days", Integer, nullable=False),
-    Column("then_delete", Boolean, nullable=False),
-    Column("set_by", String(256), nullable=False),
-    Column("set_at", Timestamp, nullable=False),
-)
-
-
-def pack_key(datastore_id: str, pack_id: str) -> str:
-    """The object that holds frames, headers and documents of instances imported together."""
-    return f"packs/{datastore_id}/{pack_id[:2]}/{pack_id}"
-
-
-def file_hash(name: str) -> str:
-    """What a file is looked up by among those that an import has noted."""
-    return hashlib.blake2b(name.encode(), digest_size=16).hexdigest()
-
-
-def document_key(datastore_id: str, image_set_id: str, version: int, salt: str) -> str:
-    """The gzip object with the metadata of one version of an image set.
-
-    `salt` keeps apart what two processes write for the same version before one of them wins.
-    """
-    return f"documents/{datastore_id}/{image_set_id[:2]}/{image_set_id}/{version}-{salt}.json.gz"

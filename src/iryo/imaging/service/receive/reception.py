@@ -1,0 +1,257 @@
+"""One reception: take instances in, make them durable, wait for them to become visible."""
+
+import mmap
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any, Final
+
+from sqlalchemy import delete, insert, select
+
+from iryo import dicom
+from iryo.errors import TooLarge, Unavailable
+from iryo.imaging.service.datastores import hold_active
+from iryo.imaging.service.identifiers import class_of, identifiers
+from iryo.imaging.service.receive.model import Arrived, Outcome, Result, Sender
+from iryo.imaging.service.receive.publishing import RECEIVE_KIND, clear_inbox
+from iryo.imaging.service.room import Room
+from iryo.imaging.service.rows import keep_packs
+from iryo.imaging.store import arrivals, inbox_key
+from iryo.jobs import JobState
+from iryo.store.ids import new_id
+
+__all__ = ["Reception"]
+
+# Instances of up to so many bytes are held in memory, and share an object of the inbox up to as
+# many: a request of a hundred slices waits for the disk four times and not a hundred.
+_HELD: Final = 16 << 20
+_PIECE: Final = 1 << 20
+_ATTEMPTS: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    """Where an arrival lies in the inbox."""
+
+    arrived: Arrived
+    key: str
+    offset: int
+
+
+class _LaterError(Exception):
+    """The job is to be tried again later; whoever waits for it is told now."""
+
+
+class Reception:
+    """What one STOW-RS request or one association brings. One thread uses it.
+
+    Args:
+        room: the imaging room.
+        datastore_id: where it goes.
+        sender: who brings it.
+        most: bytes that one instance may have.
+    """
+
+    def __init__(
+        self, room: Room, datastore_id: str, sender: Sender, *, most: int = 8 << 30
+    ) -> None:
+        self.id = new_id()
+        self._room = room
+        self._datastore_id = datastore_id
+        self._sender = sender
+        self._most = most
+        self._held: list[tuple[Arrived, bytes]] = []
+        self._held_bytes = 0
+        self._placed: list[_Placed] = []
+        self._count = 0
+        self._job_id: str | None = None
+
+    def add(self, pieces: Iterable[bytes]) -> Arrived:
+        """Take one file (PS3.10) in; it is nobody's until `commit`.
+
+        Raises:
+            InvalidDicom: the bytes are no DICOM file, or one without the UIDs that file it.
+            TooLarge: it is.
+            Unavailable: the store is away.
+        """
+        head, rest = _split(iter(pieces), _HELD)
+        if rest is None:
+            self._check(len(head))
+            arrived = self._read(head)
+            if self._held_bytes + len(head) > _HELD:
+                self._flush()
+            self._held.append((arrived, head))
+            self._held_bytes += len(head)
+        else:
+            arrived = self._large(head, rest)
+        self._count += 1
+        return arrived
+
+    def commit(self, *, visible: bool = False) -> None:
+        """What was added becomes visible, whatever happens from here on.
+
+        Args:
+            visible: whether `settle` will wait for that. Otherwise it happens in a moment, together
+                with what else arrives.
+
+        Raises:
+            NotFound: the data store is gone.
+            Conflict: the reception took so long that the inbox was cleared.
+            Unavailable: the store or the database is away.
+        """
+        self._flush()
+        placed, self._placed = self._placed, []
+        if not placed:
+            return
+        room, now = self._room, self._room.clock()
+        with room.database.write() as connection:
+            hold_active(connection, self._datastore_id)
+            keep_packs(connection, self._datastore_id, {one.key for one in placed})
+            if visible:
+                self._job_id = room.jobs.submit(
+                    connection,
+                    kind=RECEIVE_KIND,
+                    scope=self._datastore_id,
+                    payload={"reception": self.id},
+                    max_attempts=_ATTEMPTS,
+                ).id
+            connection.execute(insert(arrivals), [self._row(one, now) for one in placed])
+
+    def settle(self) -> list[Result]:
+        """Wait until what was committed with `visible` is, and tell what became of each arrival.
+
+        Raises:
+            Unavailable: that must wait for something that is away; it is kept, and will be done.
+        """
+        if self._job_id is None:
+            return []
+        try:
+            job = self._room.run_job(self._job_id, _give_up)
+        except _LaterError:
+            raise Unavailable(
+                "what was sent is kept, and becomes visible when what is away is back"
+            ) from None
+        if job.state is not JobState.COMPLETED:
+            raise Unavailable("what was sent is kept, but could not yet be made visible")
+        query = select(arrivals).where(arrivals.c.reception == self.id).order_by(arrivals.c.number)
+        with self._room.database.write() as connection:
+            found = connection.execute(query).all()
+            # Whoever sent it is told now: nobody else asks.
+            connection.execute(delete(arrivals).where(arrivals.c.reception == self.id))
+        clear_inbox(self._room, {row.object_key for row in found if row.object_key})
+        return [_result(row) for row in found]
+
+    def abandon(self) -> None:
+        """Let go of what was added and not committed."""
+        keys = {one.key for one in self._placed}
+        self._held, self._held_bytes, self._placed = [], 0, []
+        self._room.objects.delete(sorted(keys))
+
+    # ----------------------------------------------------------------------------------- within
+
+    def _read(self, data: "bytes | mmap.mmap") -> Arrived:
+        instance = dicom.read(data)
+        ids = identifiers(instance)
+        return Arrived(
+            number=self._count,
+            study_uid=ids.study,
+            series_uid=ids.series,
+            sop_instance_uid=ids.sop,
+            sop_class_uid=class_of(instance),
+            transfer_syntax=instance.transfer_syntax[:64],
+            size=len(data),
+        )
+
+    def _check(self, size: int) -> None:
+        if size > self._most:
+            raise TooLarge(f"found an instance of more than {self._most} bytes")
+
+    def _large(self, head: bytes, rest: Iterator[bytes]) -> Arrived:
+        """One that memory is too small for: over an unnamed file into an object of its own."""
+        with tempfile.TemporaryFile() as spool:
+            size = 0
+            for piece in chain((head,), rest):
+                size += len(piece)
+                self._check(size)
+                spool.write(piece)
+            spool.flush()
+            with mmap.mmap(spool.fileno(), 0, access=mmap.ACCESS_READ) as data:
+                arrived = self._read(data)
+                key = inbox_key(self._datastore_id, new_id())
+                self._room.objects.put(
+                    key, (data[begin : begin + _PIECE] for begin in range(0, size, _PIECE))
+                )
+        self._placed.append(_Placed(arrived, key, 0))
+        return arrived
+
+    def _flush(self) -> None:
+        """Write what is held into one object."""
+        if not self._held:
+            return
+        held, self._held, self._held_bytes = self._held, [], 0
+        key = inbox_key(self._datastore_id, new_id())
+        self._room.objects.put(key, (data for _, data in held))
+        offset = 0
+        for arrived, data in held:
+            self._placed.append(_Placed(arrived, key, offset))
+            offset += len(data)
+
+    def _row(self, one: _Placed, now: Any) -> dict[str, Any]:
+        arrived, sender = one.arrived, self._sender
+        return {
+            "id": new_id(),
+            "datastore_id": self._datastore_id,
+            "reception": self.id,
+            "number": arrived.number,
+            "object_key": one.key,
+            "offset": one.offset,
+            "length": arrived.size,
+            "study_uid": arrived.study_uid,
+            "series_uid": arrived.series_uid,
+            "sop_instance_uid": arrived.sop_instance_uid,
+            "sop_class_uid": arrived.sop_class_uid,
+            "transfer_syntax": arrived.transfer_syntax,
+            "kind": sender.kind,
+            "actor": sender.actor[:128],
+            "source": sender.source[:128],
+            "request_id": sender.request_id[:64],
+            "received_at": now,
+            "outcome": Outcome.WAITING.value,
+            "job_id": self._job_id,
+            "attempts": 0,
+        }
+
+
+def _give_up(_: str) -> None:
+    raise _LaterError
+
+
+def _split(pieces: Iterator[bytes], most: int) -> tuple[bytes, Iterator[bytes] | None]:
+    """All of it, if that is at most `most` bytes; else its beginning, and what follows."""
+    held = bytearray()
+    for piece in pieces:
+        held += piece
+        if len(held) > most:
+            return bytes(held), pieces
+    return bytes(held), None
+
+
+def _result(row: Any) -> Result:
+    record = row.record or {}
+    failed = row.outcome == Outcome.FAILED
+    return Result(
+        arrived=Arrived(
+            row.number,
+            row.study_uid,
+            row.series_uid,
+            row.sop_instance_uid,
+            row.sop_class_uid,
+            row.transfer_syntax,
+            row.length,
+        ),
+        outcome=Outcome(row.outcome),
+        image_set_id=row.image_set_id,
+        warnings=tuple(record.get("warnings") or ()),
+        failure={"type": record["type"], "message": record["message"]} if failed else None,
+    )

@@ -1,0 +1,21 @@
+"""The keys of the objects of the imaging room."""
+
+__all__ = ["document_key", "inbox_key", "pack_key"]
+
+
+def pack_key(datastore_id: str, pack_id: str) -> str:
+    """The object that holds frames, headers and documents of instances imported together."""
+    return f"packs/{datastore_id}/{pack_id[:2]}/{pack_id}"
+
+
+def inbox_key(datastore_id: str, object_id: str) -> str:
+    """The object that holds files as their sender brought them, until they are in packs."""
+    return f"inbox/{datastore_id}/{object_id[:2]}/{object_id}"
+
+
+def document_key(datastore_id: str, image_set_id: str, version: int, salt: str) -> str:
+    """The gzip object with the metadata of one version of an image set.
+
+    `salt` keeps apart what two processes write for the same version before one of them wins.
+    """
+    return f"documents/{datastore_id}/{image_set_id[:2]}/{image_set_id}/{version}-{salt}.json.gz"
