@@ -19,6 +19,8 @@ from iryo.errors import Unavailable
 from iryo.imaging import aws as imaging_aws
 from iryo.imaging import dicomweb
 from iryo.imaging.dicomweb.entrance import Entrance
+from iryo.imaging.dimse.entity import Entity
+from iryo.imaging.dimse.tls import client_tls
 from iryo.imaging.service import condition, copies, deletion, imports, update
 from iryo.imaging.service.care import compact, verify
 from iryo.imaging.service.location import Location, parse_location
@@ -161,6 +163,22 @@ class App:
                 deletes=settings.dicomweb_delete,
             ),
             self.observers.requests,
+        )
+
+    @cached_property
+    def entity(self) -> Entity:
+        """The application entity that we are to DICOM devices."""
+        settings = self.settings
+        return Entity(
+            title=settings.ae_title,
+            room=self.room,
+            audit=self.audit,
+            query_results=settings.query_results,
+            max_upload=settings.max_upload,
+            observer=self.observers.dimse,
+            tls=lambda: client_tls(
+                settings.dimse_tls_ca, settings.tls_certificate, settings.tls_key
+            ),
         )
 
     def note_state(self) -> None:

@@ -99,7 +99,7 @@ def serve(
         typer.Option(help="How many processes answer; as the setting server_workers."),
     ] = None,
 ) -> None:
-    """Serve the AWS protocols over HTTP, and run jobs, until Ctrl-C."""
+    """Serve over HTTP (and DIMSE, if dimse_port is set), and run jobs, until Ctrl-C."""
     from iryo import logs
 
     shell = shell_of(context)
@@ -111,14 +111,18 @@ def serve(
     from iryo.server import serve as serve_app
     from iryo.server.supervisor import supervise
 
-    def ready(url: str) -> None:
+    def ready(url: str, dimse: int | None = None) -> None:
         prefix = _program(shell)
         shell.say(f"iryo serves at {url}   (Ctrl-C ends it)", bold=True)
+        if dimse is not None:
+            settings = shell.settings
+            how = " by TLS" if settings.dimse_tls else ""
+            shell.say(f"and DICOM devices as {settings.ae_title} on port {dimse}{how}")
         shell.say(f'In another terminal:  eval "$({prefix} env --endpoint {url})"')
         shell.say("Then:                 aws medical-imaging list-datastores")
         shell.out.file.flush()
 
-    if shell.settings.server_workers > 1:
+    if shell.settings.server_workers > 1 or shell.settings.dimse_port is not None:
         supervise(shell.settings, ready=ready)
         return
     with open_app(shell.settings, serving=True) as app:

@@ -1,4 +1,4 @@
-"""One of the processes of a server of several: it answers requests, or it runs jobs.
+"""One of the processes of a server of several: it answers requests, runs jobs, or is the SCP.
 
     python -m iryo.server.child
 
@@ -25,10 +25,11 @@ from iryo.settings import Settings
 from iryo.watch import Board
 from iryo.watch.sheet import Sheet
 
-__all__ = ["JOBS", "READY", "REFUSED", "WEB", "Part", "main", "send"]
+__all__ = ["DIMSE", "JOBS", "READY", "REFUSED", "WEB", "Part", "main", "send"]
 
 WEB: Final = "web"
 JOBS: Final = "jobs"
+DIMSE: Final = "dimse"
 READY: Final = b"ready\n"
 REFUSED: Final = 3
 """The exit status of a process that cannot begin, and has said why on its standard output."""
@@ -43,7 +44,7 @@ class Part:
 
     Args:
         settings: of the installation.
-        role: WEB or JOBS.
+        role: WEB, JOBS or DIMSE.
         name: by which metrics call it.
         address: family, host and port at which requests come.
         folder: where the processes of the server count.
@@ -78,6 +79,12 @@ def main() -> int:
                 from iryo.work import work
 
                 work(app, ready=_say_ready)
+            elif part.role == DIMSE:
+                from iryo.server.dimse import serve_dimse
+                from iryo.server.listening import beside
+
+                with beside(*part.address) as listener:
+                    serve_dimse(app, listener, ready=_say_ready)
             else:
                 from iryo.server import serve_on
                 from iryo.server.listening import beside

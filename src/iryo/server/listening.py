@@ -6,7 +6,7 @@ from contextlib import closing
 from iryo.errors import InvalidInput, Unavailable
 from iryo.settings import Settings
 
-__all__ = ["beside", "check_listening", "listen", "reserve", "url_of"]
+__all__ = ["beside", "check_listening", "listen", "reserve", "reserve_dimse", "url_of"]
 
 
 def check_listening(settings: Settings) -> None:
@@ -32,16 +32,18 @@ def listen(settings: Settings) -> socket.socket:
         Unavailable: the port is taken.
     """
     check_listening(settings)
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    return _bound(settings.host, settings.port)
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((settings.host, settings.port))
+        listener.bind((host, port))
     except OSError as error:
         listener.close()
-        raise Unavailable(
-            f"cannot listen on {settings.host}:{settings.port}: {error.strerror}"
-        ) from error
+        raise Unavailable(f"cannot listen on {host}:{port}: {error.strerror}") from error
     return listener
 
 
@@ -51,7 +53,26 @@ def reserve(settings: Settings) -> socket.socket:
     What is returned holds the port, and never listens. Who wants the port without this, or wants to
     reserve it while somebody listens, finds it taken.
     """
-    with closing(listen(settings)) as probe:
+    check_listening(settings)
+    return _reserved(settings.host, settings.port)
+
+
+def reserve_dimse(settings: Settings) -> socket.socket:
+    """As `reserve`, of the port of DIMSE.
+
+    Raises:
+        InvalidInput: it is to be TLS, and there is no certificate.
+        Unavailable: the port is taken.
+    """
+    if settings.dimse_tls and (settings.tls_certificate is None or settings.tls_key is None):
+        raise InvalidInput(
+            "found dimse_tls without tls_certificate and tls_key, expected both", where="dimse_tls"
+        )
+    return _reserved(settings.host, settings.dimse_port or 0)
+
+
+def _reserved(host: str, port: int) -> socket.socket:
+    with closing(_bound(host, port)) as probe:
         family, (host, port, *_) = probe.family, probe.getsockname()
     return beside(family, host, port)
 

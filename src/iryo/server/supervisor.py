@@ -1,4 +1,4 @@
-"""A server of several processes: some answer requests, one runs jobs, this one sees to them.
+"""A server of several processes: of HTTP, of jobs, of DIMSE; this one sees to them.
 
 Each that answers has a socket of its own at the one port, which is reserved here; the kernel deals
 connections out among them. Sharing one socket instead, idle processes race for connections and one
@@ -8,12 +8,13 @@ one process alone.
 
 import logging
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import BinaryIO, Final, cast
@@ -21,8 +22,8 @@ from typing import BinaryIO, Final, cast
 from iryo.app import require_installation
 from iryo.compute.processes import how_it_ended
 from iryo.errors import InvalidInput, Unavailable
-from iryo.server.child import JOBS, READY, REFUSED, WEB, Part, send
-from iryo.server.listening import reserve, url_of
+from iryo.server.child import DIMSE, JOBS, READY, REFUSED, WEB, Part, send
+from iryo.server.listening import reserve, reserve_dimse, url_of
 from iryo.settings import Settings
 from iryo.watch import Board
 from iryo.watch.board import make_folder
@@ -60,11 +61,13 @@ class _Word:
     line: bytes | None
 
 
-def supervise(settings: Settings, *, ready: Callable[[str], None] | None = None) -> None:
+def supervise(
+    settings: Settings, *, ready: Callable[[str, int | None], None] | None = None
+) -> None:
     """Serve with `settings.server_workers` processes until SIGINT or SIGTERM.
 
     A process that dies is started again, at once the first time, later and later if it keeps dying
-    young. `ready` is told the URL when all have begun.
+    young. `ready` is told the URL, and the port of DIMSE if it is served, when all have begun.
 
     Raises:
         InvalidInput, Unavailable: the server cannot listen, or a process refuses to begin.
@@ -72,25 +75,37 @@ def supervise(settings: Settings, *, ready: Callable[[str], None] | None = None)
     require_installation(settings)
     if settings.objects.startswith("memory:"):
         raise InvalidInput(
-            f"found objects {settings.objects} with {settings.server_workers} server_workers, "
-            "expected a store that all processes see",
+            f"found objects {settings.objects} with a server of several processes (server_workers, "
+            "dimse_port), expected a store that all processes see",
             where="objects",
         )
     folder = make_folder(settings.home)
     board = Board(Sheet("supervisor", "supervisor", folder), folder)
     try:
-        with reserve(settings) as listener:
+        with ExitStack() as held:
+            listener = held.enter_context(reserve(settings))
             url = url_of(settings, listener)
-            address = listener.family, *listener.getsockname()[:2]
+            address = _address(listener)
             parts = [
                 Part(settings, WEB, f"web-{number}", address, folder)
                 for number in range(1, settings.server_workers + 1)
             ]
             if settings.job_threads:
                 parts.append(Part(settings, JOBS, JOBS, address, folder))
-            _Supervisor(parts, board, lambda: ready(url) if ready else None).run()
+            port = None
+            if settings.dimse_port is not None:
+                dimse = _address(held.enter_context(reserve_dimse(settings)))
+                port = dimse[2]
+                parts.append(Part(settings, DIMSE, DIMSE, dimse, folder))
+            _Supervisor(parts, board, lambda: ready(url, port) if ready else None).run()
     finally:
         board.remove()
+
+
+def _address(listener: socket.socket) -> tuple[int, str, int]:
+    """Family, host and port of a socket, for `beside`."""
+    host, port = listener.getsockname()[:2]
+    return listener.family, host, port
 
 
 class _Supervisor:

@@ -16,7 +16,7 @@ from iryo.watch.sheet import Sheet, Trio
 from iryo.watch.spans import NO_SPANS, Spans
 from iryo.wire.aws.observe import Exchange
 
-__all__ = ["Imports", "JobAttempts", "Observers", "Requests"]
+__all__ = ["Dimse", "Imports", "JobAttempts", "Observers", "Requests"]
 
 _LOG: Final = logging.getLogger("iryo.requests")
 _SLOW: Final = 1.0  # seconds
@@ -177,6 +177,35 @@ class Imports:
             self._spans.end(span, name=f"import {name}", failure=failure, attributes={})
 
 
+class Dimse:
+    """Satisfies `iryo.imaging.dimse.entity.DimseObserver`."""
+
+    def __init__(self, sheet: Sheet) -> None:
+        self._asked = sheet["iryo_dimse_associations_total"]
+        self._open = sheet["iryo_dimse_associations"][()]
+        self._requests = sheet["iryo_dimse_requests_total"]
+        self._seconds = sheet["iryo_dimse_request_seconds"]
+        self._bytes = sheet["iryo_dimse_bytes_total"]
+
+    def asked(self, outcome: str) -> None:
+        """Count an association that was asked for."""
+        self._asked[outcome,].add()
+
+    def open(self, change: int) -> None:
+        """One more is open, or one less."""
+        self._open.add(change)
+
+    def answered(self, operation: str, outcome: str, seconds: float) -> None:
+        """Count a request."""
+        self._requests[operation, outcome].add()
+        self._seconds[operation,].observe(seconds)
+
+    def moved(self, received: int, sent: int) -> None:
+        """Count the bytes of an association."""
+        self._bytes["received",].add(received)
+        self._bytes["sent",].add(sent)
+
+
 class Transactions:
     """Satisfies `iryo.store.sql.DatabaseObserver`."""
 
@@ -207,6 +236,7 @@ class Observers:
     jobs: JobAttempts
     imports: Imports
     transactions: Transactions
+    dimse: Dimse
 
     @classmethod
     def over(cls, sheet: Sheet, spans: Spans = NO_SPANS) -> "Observers":
@@ -216,4 +246,5 @@ class Observers:
             JobAttempts(sheet, spans),
             Imports(sheet, spans),
             Transactions(sheet),
+            Dimse(sheet),
         )

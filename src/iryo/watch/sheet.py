@@ -116,7 +116,7 @@ class Sheet:
     """The sheet of this process.
 
     Args:
-        role: what the process does: web, jobs, supervisor.
+        role: what the process does: web, jobs, dimse, supervisor.
         process: its name among those of this server, such as web-1.
         folder: where other processes find it; None: it is in memory, for this process alone.
     """

@@ -157,6 +157,42 @@ _LIST: Final = (
         group="Imports",
     ),
     Metric(
+        "iryo_dimse_associations_total",
+        Kind.COUNTER,
+        "Associations that were asked for, by outcome: accepted, or why not.",
+        ("outcome",),
+        group="DIMSE",
+    ),
+    Metric(
+        "iryo_dimse_associations",
+        Kind.GAUGE,
+        "Associations that are open.",
+        group="DIMSE",
+    ),
+    Metric(
+        "iryo_dimse_requests_total",
+        Kind.COUNTER,
+        "Requests answered, by outcome: ok, warning, cancelled, refused, failed (we were at "
+        "fault), lost (the association ended before the last answer).",
+        ("operation", "outcome"),
+        group="DIMSE",
+    ),
+    Metric(
+        "iryo_dimse_request_seconds",
+        Kind.HISTOGRAM,
+        "From the command set of a request to its last response, the transfer of data included.",
+        ("operation",),
+        _LATENCY,
+        group="DIMSE",
+    ),
+    Metric(
+        "iryo_dimse_bytes_total",
+        Kind.COUNTER,
+        "Bytes of associations that have ended, by direction: received or sent.",
+        ("direction",),
+        group="DIMSE",
+    ),
+    Metric(
         "iryo_object_operations_total",
         Kind.COUNTER,
         "Operations on the object store by servers and job processes (not by the processes that "
@@ -217,7 +253,7 @@ _LIST: Final = (
     Metric(
         "iryo_processes",
         Kind.GAUGE,
-        "Processes of this server that live, by role: web, jobs, supervisor.",
+        "Processes of this server that live, by role: web, jobs, dimse, supervisor.",
         ("role",),
         group="Processes",
     ),

@@ -8,6 +8,7 @@ from iryo.imaging.cli.datastores import datastore_commands
 from iryo.imaging.cli.finding import search
 from iryo.imaging.cli.importing import import_files
 from iryo.imaging.cli.keeping import hold_commands, retention_commands
+from iryo.imaging.cli.peers import peer_commands
 from iryo.imaging.cli.pixels import export, frame
 from iryo.imaging.cli.showing import show
 from iryo.imaging.cli.storage import storage
@@ -29,3 +30,4 @@ def add_commands(program: typer.Typer) -> None:
     program.add_typer(hold_commands(), name="hold")
     program.add_typer(retention_commands(), name="retention")
     program.add_typer(damage_commands(), name="damage")
+    program.add_typer(peer_commands(), name="peers")

@@ -1,0 +1,12 @@
+"""The DIMSE door (PS3.4, PS3.7, PS3.8): an SCP in a process of its own, and the SCU side.
+
+    failures.py       how an association ends early
+    channel.py        PDUs on one connection, in bounded memory (PS3.8 9.3)
+    associate.py      A-ASSOCIATE: what is asked, what is granted (PS3.8 9.3.2, PS3.7 D.3)
+    command.py        command sets as bytes (PS3.7 6.3, annex E)
+    association.py    messages on an established association (PS3.7 6.3, PS3.8 annex E)
+    requestor.py      associations that we ask for
+
+PDUs of A-ASSOCIATE are coded by pynetdicom, and so are identifiers; P-DATA, which is nearly all
+there is, goes from the socket to who stores it without a copy in between.
+"""
