@@ -25,6 +25,7 @@ _DOWNLOADS: Final = 32
 _DRAINED: Final = 64 << 20  # bytes of a refused upload that are still taken, so that the client
 # reads the answer instead of a broken connection
 _HOST: Final = re.compile(r"[A-Za-z0-9.\-\[\]:_]{1,255}")
+_HERE: Final = ("127.0.0.1", "localhost", "[::1]")
 _PREFIX: Final = re.compile(r"(/[A-Za-z0-9._~-]+)*")
 
 
@@ -98,9 +99,12 @@ class DicomwebEndpoint:
             scheme = said if said in {"http", "https"} else scheme
             host = headers.get("x-forwarded-host", host).split(",")[0].strip()
             prefix = headers.get("x-forwarded-prefix", "").rstrip("/")
+        server = scope.get("server") or ("localhost", None)
         if not _HOST.fullmatch(host):
-            server = scope.get("server") or ("localhost", None)
             host = f"{server[0]}:{server[1]}" if server[1] else str(server[0])
+        elif host in _HERE and server[1] and not self._behind_proxy:
+            # dicomweb-client leaves the port out; from this very machine there is no other way.
+            host = f"{host}:{server[1]}"
         return f"{scheme}://{host}{prefix if _PREFIX.fullmatch(prefix) else ''}"
 
     # ------------------------------------------------------------------------------------- CORS

@@ -7,10 +7,15 @@ from functools import cached_property
 from typing import Final
 
 from iryo.access import Caller, Role
+from iryo.errors import TooLarge
 from iryo.imaging.service.room import Room
 from iryo.wire.http import Response
 
-__all__ = ["Answer", "Call", "Limits", "Route"]
+__all__ = ["Answer", "BodyTooLarge", "Call", "Limits", "Route"]
+
+
+class BodyTooLarge(TooLarge):
+    """All of a body, rather than a part of it, is more than the settings allow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +48,8 @@ class Call:
         base: the absolute URL of the service without a slash at its end, such as
             ``https://pacs.example.org/dicomweb/main``.
         body: the body in pieces, as they arrive; raises InvalidInput where the client stops in the
-            middle, TooLarge above `Limits.max_upload`, NotAuthenticated at the end where it is not
-            what was signed.
+            middle, BodyTooLarge above `Limits.max_upload`, NotAuthenticated at the end where it is
+            not what was signed.
         limits: what the settings allow.
     """
 

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, unquote
 from iryo import logs
 from iryo.access import Audit, Caller, Principal
 from iryo.errors import InvalidInput, NotFound, TooLarge
-from iryo.imaging.dicomweb.call import Call, Limits, Route
+from iryo.imaging.dicomweb.call import BodyTooLarge, Call, Limits, Route
 from iryo.imaging.dicomweb.entrance import Entrance
 from iryo.imaging.dicomweb.failures import failed
 from iryo.imaging.dicomweb.routes import ROUTES
@@ -237,7 +237,7 @@ def _bounded(body: Iterator[bytes], most: int) -> Iterator[bytes]:
     for piece in body:
         size += len(piece)
         if size > most:
-            raise TooLarge(f"found a body of more than {most} bytes, which max_upload allows")
+            raise BodyTooLarge(f"found a body of more than {most} bytes, which max_upload allows")
         yield piece
 
 

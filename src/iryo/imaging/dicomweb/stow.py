@@ -1,9 +1,250 @@
-"""Storage (PS3.18 10.5): STOW-RS."""
+"""Storage (PS3.18 10.5): STOW-RS; and deletion, where the settings allow it.
 
-from typing import Final
+A request is stored whole or, where parts of it are at fault, without those: what breaks off in the
+middle leaves nothing. The answer comes when what was stored can be found and retrieved.
+"""
 
-from iryo.imaging.dicomweb.call import Route
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any, Final
+
+import orjson
+
+from iryo.access import Role
+from iryo.errors import (
+    AccessDenied,
+    InvalidDicom,
+    InvalidInput,
+    IryoError,
+    NotAcceptable,
+    TooLarge,
+    UnsupportedForm,
+)
+from iryo.imaging.dicomweb.call import BodyTooLarge, Call, Route
+from iryo.imaging.service import deletion
+from iryo.imaging.service.receive import Arrived, Outcome, Reception, Result, Sender
+from iryo.imaging.service.retrieve import image_sets_of
+from iryo.wire.http import Response
+from iryo.wire.media import MediaType, media_type, split_list
+from iryo.wire.multipart import Part, parts
 
 __all__ = ["ROUTES"]
 
-ROUTES: Final[tuple[Route, ...]] = ()
+JSON: Final = "application/dicom+json"
+_DICOM: Final = "application/dicom"
+
+# Failure reasons (PS3.18 I.2.2, PS3.4 B.2.3).
+_PROCESSING: Final = 0x0110
+_OUT_OF_RESOURCES: Final = 0xA700
+_MISMATCH: Final = 0xA900
+_CANNOT_UNDERSTAND: Final = 0xC000
+
+
+def store(call: Call) -> Response:
+    """Store instances (PS3.18 10.5): of any study, or of the one that the path names."""
+    _check_accept(call.headers.get("accept", "*/*"))
+    wanted = call.path.get("study")
+    caller = call.caller
+    sender = Sender(caller.principal.key_id, caller.source, caller.request_id, "STOW-RS")
+    reception = Reception(call.room, call.datastore_id, sender, most=call.limits.max_upload)
+    refused: list[tuple[Arrived | None, int]] = []
+    try:
+        for content_type, pieces in _files(call):
+            refused += _take(reception, content_type, pieces, wanted)
+    except BaseException:
+        with suppress(IryoError):  # the store is away: what lies there is swept some day
+            reception.abandon()
+        raise
+    reception.commit(visible=True)
+    results = reception.settle()
+    for image_set_id in sorted({one.image_set_id for one in results if one.image_set_id}):
+        with caller.audited("StoreInstances", scope=call.datastore_id, resource=image_set_id):
+            pass
+    if not results and not refused:
+        raise InvalidInput("found no part in the body, expected one instance or more")
+    return _answer(call, results, refused)
+
+
+def delete(call: Call) -> Response:
+    """Delete a study or a series: its image sets, the primary ones and those beside them.
+
+    Raises:
+        AccessDenied: the setting dicomweb_delete does not allow it.
+        Conflict: one of them is held, is to be kept for longer or is being changed.
+    """
+    if not call.limits.deletes:
+        raise AccessDenied("deletion over DICOMweb is not allowed: the setting dicomweb_delete")
+    found = image_sets_of(call.room, call.datastore_id, call.path["study"], call.path.get("series"))
+    deletion.remove_all(call.room, call.datastore_id, found)
+    for image_set_id in found:
+        with call.caller.audited("DeleteImageSet", scope=call.datastore_id, resource=image_set_id):
+            pass
+    return Response(202, [], b"")  # done in a moment, by a job
+
+
+def _check_accept(accept: str) -> None:
+    """Before anything is stored: afterwards nobody wants to hear that the answer has no form."""
+    for member in split_list(accept) or ["*/*"]:
+        with suppress(InvalidInput):
+            found = media_type(member).essence
+            if found in {JSON, "application/json", "application/*", "*/*"}:
+                return
+    raise NotAcceptable(f"found an Accept without {JSON}, the only form of this answer")
+
+
+def _files(call: Call) -> Iterator[tuple[MediaType, Iterator[bytes]]]:
+    """The files of a request, each with its media type."""
+    content = media_type(call.headers.get("content-type", ""))
+    if content.essence == _DICOM:
+        yield content, call.body
+        return
+    if content.essence != "multipart/related":
+        raise UnsupportedForm(
+            f"found a body of {content.essence}, expected multipart/related or {_DICOM}"
+        )
+    root = content.parameters.get("type", _DICOM).lower()
+    if root != _DICOM:
+        raise UnsupportedForm(f'found multipart/related with another type, expected "{_DICOM}"')
+    for part in parts(call.body, content.parameters.get("boundary", "")):
+        yield _type_of(part), part.body
+
+
+def _type_of(part: Part) -> MediaType:
+    try:
+        return media_type(part.headers.get("content-type", _DICOM))
+    except InvalidInput:
+        return MediaType("", "", {})
+
+
+def _take(
+    reception: Reception, content: MediaType, pieces: Iterator[bytes], wanted: str | None
+) -> list[tuple[Arrived | None, int]]:
+    """Add one file; what is refused of it, and why."""
+    if content.essence not in {_DICOM, "application/octet-stream"}:
+        return [(None, _CANNOT_UNDERSTAND)]
+    try:
+        reception.add(pieces, check=lambda arrived: _check_study(arrived, wanted))
+    except _OtherStudyError as error:
+        return [(error.arrived, _MISMATCH)]
+    except InvalidDicom:
+        return [(None, _CANNOT_UNDERSTAND)]
+    except BodyTooLarge:
+        raise
+    except TooLarge:
+        return [(None, _OUT_OF_RESOURCES)]
+    return []
+
+
+class _OtherStudyError(Exception):
+    """An instance of another study than the one that it was sent to."""
+
+    def __init__(self, arrived: Arrived) -> None:
+        super().__init__()
+        self.arrived = arrived
+
+
+def _check_study(arrived: Arrived, wanted: str | None) -> None:
+    if wanted is not None and arrived.study_uid != wanted:
+        raise _OtherStudyError(arrived)
+
+
+# ------------------------------------------------------------------------------------ the answer
+
+
+def _answer(
+    call: Call, results: list[Result], refused: list[tuple[Arrived | None, int]]
+) -> Response:
+    """The Store Instances Response (PS3.18 10.5.3, I.2)."""
+    base = call.base
+    stored: list[dict[str, Any]] = []
+    failed = [_failed(arrived, reason) for arrived, reason in refused if arrived is not None]
+    unknown = [{"00081197": _number(reason)} for arrived, reason in refused if arrived is None]
+    studies: set[str] = set()
+    for one in results:
+        arrived = one.arrived
+        if one.outcome is Outcome.FAILED:
+            failed.append(_failed(arrived, _reason(one)))
+            continue
+        studies.add(arrived.study_uid)
+        where = (
+            f"{base}/studies/{arrived.study_uid}/series/{arrived.series_uid}"
+            f"/instances/{arrived.sop_instance_uid}"
+        )
+        item = _reference(arrived) | {"00081190": _text("UR", where)}
+        if one.warnings:
+            item["00081196"] = _number(int(one.warnings[0]["WarningReason"]))
+        stored.append(item)
+    answer: dict[str, Any] = {}
+    if len(studies) == 1:
+        answer["00081190"] = _text("UR", f"{base}/studies/{next(iter(studies))}")
+    if failed:
+        answer["00081198"] = {"vr": "SQ", "Value": failed}
+    if stored:
+        answer["00081199"] = {"vr": "SQ", "Value": stored}
+    if unknown:
+        answer["0008119A"] = {"vr": "SQ", "Value": unknown}
+    if not stored:
+        status = 409
+    elif failed or unknown or any("00081196" in item for item in stored):
+        status = 202
+    else:
+        status = 200
+    return Response(status, [("content-type", JSON)], orjson.dumps(answer))
+
+
+def _reason(one: Result) -> int:
+    failure = one.failure or {}
+    return _OUT_OF_RESOURCES if failure.get("type") == "TooLarge" else _PROCESSING
+
+
+def _failed(arrived: Arrived, reason: int) -> dict[str, Any]:
+    return _reference(arrived) | {"00081197": _number(reason)}
+
+
+def _reference(arrived: Arrived) -> dict[str, Any]:
+    return {
+        "00081150": _text("UI", arrived.sop_class_uid),
+        "00081155": _text("UI", arrived.sop_instance_uid),
+    }
+
+
+def _text(vr: str, text: str) -> dict[str, Any]:
+    return {"vr": vr, "Value": [text]} if text else {"vr": vr}
+
+
+def _number(number: int) -> dict[str, Any]:
+    return {"vr": "US", "Value": [number]}
+
+
+_TAKES: Final = (f'multipart/related; type="{_DICOM}"', _DICOM)
+
+ROUTES: Final[tuple[Route, ...]] = (
+    *(
+        Route(
+            "POST",
+            template,
+            "StoreInstances",
+            Role.WRITER,
+            store,
+            summary=f"Store instances{of} (PS3.18 10.5)",
+            takes=_TAKES,
+            gives=(JSON,),
+        )
+        for template, of in (("/studies", ""), ("/studies/{study}", " of one study"))
+    ),
+    *(
+        Route(
+            "DELETE",
+            template,
+            "DeleteInstances",
+            Role.WRITER,
+            delete,
+            summary=f"Delete a {what}; none of PS3.18's transactions",
+            gives=(JSON,),
+        )
+        for template, what in (
+            ("/studies/{study}", "study"),
+            ("/studies/{study}/series/{series}", "series"),
+        )
+    ),
+)

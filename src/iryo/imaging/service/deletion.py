@@ -4,6 +4,7 @@ The pixels stay in their packs as long as any version of any image set refers to
 reclaims them later (`care.compact`).
 """
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from sqlalchemy import delete
@@ -19,7 +20,7 @@ from iryo.imaging.store import image_set_terms, resource_tags
 from iryo.jobs import JobContext
 from iryo.jobs.events import emit
 
-__all__ = ["DELETE_KIND", "remove", "run_delete"]
+__all__ = ["DELETE_KIND", "remove", "remove_all", "run_delete"]
 
 DELETE_KIND: Final = "imaging.delete"
 
@@ -30,25 +31,39 @@ def remove(room: Room, datastore_id: str, image_set_id: str) -> ImageSet:
     Raises:
         Conflict: another change has it locked, it is under legal hold, or is to be kept for longer.
     """
+    return remove_all(room, datastore_id, [image_set_id])[0]
+
+
+def remove_all(room: Room, datastore_id: str, image_set_ids: Sequence[str]) -> list[ImageSet]:
+    """Begin to delete image sets, all of them or none; as they are meanwhile.
+
+    Raises:
+        Conflict: as `remove`, for any of them.
+    """
     with room.database.write() as connection:
         hold_active(connection, datastore_id)
-        lock_sets(connection, datastore_id, [image_set_id])
-        found = settled(room, connection, require_set(connection, datastore_id, image_set_id))
-        require_unlocked(found)
-        require_deletable(connection, datastore_id, image_set_id, room.clock())
-        job = room.jobs.submit(
-            connection, kind=DELETE_KIND, scope=datastore_id, payload={"imageSetId": image_set_id}
-        )
-        set_state(
-            connection,
-            found,
-            state=SetState.LOCKED,
-            status=WorkflowStatus.DELETING,
-            now=room.clock(),
-            job_id=job.id,
-        )
-        locked = find_set(connection, datastore_id, image_set_id)
-    room.places.forget(image_set_id)
+        lock_sets(connection, datastore_id, list(image_set_ids))
+        for image_set_id in image_set_ids:
+            found = settled(room, connection, require_set(connection, datastore_id, image_set_id))
+            require_unlocked(found)
+            require_deletable(connection, datastore_id, image_set_id, room.clock())
+            job = room.jobs.submit(
+                connection,
+                kind=DELETE_KIND,
+                scope=datastore_id,
+                payload={"imageSetId": image_set_id},
+            )
+            set_state(
+                connection,
+                found,
+                state=SetState.LOCKED,
+                status=WorkflowStatus.DELETING,
+                now=room.clock(),
+                job_id=job.id,
+            )
+        locked = [find_set(connection, datastore_id, one) for one in image_set_ids]
+    for image_set_id in image_set_ids:
+        room.places.forget(image_set_id)
     room.wake()
     return locked
 

@@ -29,7 +29,7 @@ from iryo.imaging.service.read import metadata
 from iryo.imaging.service.room import Room
 from iryo.imaging.store import image_set_members, image_set_versions, image_sets, instances
 
-__all__ = ["Stored", "possible_syntaxes", "stored_instances", "write"]
+__all__ = ["Stored", "image_sets_of", "possible_syntaxes", "stored_instances", "write"]
 
 # What leaves the instances as they came: of other versions the document says what was edited.
 _PLAIN: Final = (WorkflowStatus.CREATED, WorkflowStatus.IMPORTED)
@@ -129,6 +129,30 @@ def stored_instances(
         if not found:
             require_active(connection, datastore_id)
             raise NotFound("found no such study, series or instance")
+    return found
+
+
+def image_sets_of(
+    room: Room, datastore_id: str, study_uid: str, series_uid: str | None = None
+) -> list[str]:
+    """The ids of all image sets of a study or a series, primary or not, in the order of ids.
+
+    Raises:
+        NotFound: there are none, or no such data store.
+    """
+    table = image_sets.c
+    query = select(table.id).where(
+        table.datastore_id == datastore_id,
+        table.study_uid == study_uid,
+        table.state != SetState.DELETED,
+    )
+    if series_uid is not None:
+        query = query.where(table.series_uid == series_uid)
+    with room.database.read() as connection:
+        found = list(connection.execute(query.order_by(table.id)).scalars())
+        if not found:
+            require_active(connection, datastore_id)
+            raise NotFound("found no such study or series")
     return found
 
 

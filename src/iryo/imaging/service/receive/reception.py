@@ -2,7 +2,7 @@
 
 import mmap
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Final
@@ -67,8 +67,14 @@ class Reception:
         self._count = 0
         self._job_id: str | None = None
 
-    def add(self, pieces: Iterable[bytes]) -> Arrived:
+    def add(
+        self, pieces: Iterable[bytes], check: Callable[[Arrived], object] = lambda _: None
+    ) -> Arrived:
         """Take one file (PS3.10) in; it is nobody's until `commit`.
+
+        Args:
+            pieces: its bytes.
+            check: is told what it is, and may raise; then it is not taken.
 
         Raises:
             InvalidDicom: the bytes are no DICOM file, or one without the UIDs that file it.
@@ -79,12 +85,13 @@ class Reception:
         if rest is None:
             self._check(len(head))
             arrived = self._read(head)
+            check(arrived)
             if self._held_bytes + len(head) > _HELD:
                 self._flush()
             self._held.append((arrived, head))
             self._held_bytes += len(head)
         else:
-            arrived = self._large(head, rest)
+            arrived = self._large(head, rest, check)
         self._count += 1
         return arrived
 
@@ -167,7 +174,9 @@ class Reception:
         if size > self._most:
             raise TooLarge(f"found an instance of more than {self._most} bytes")
 
-    def _large(self, head: bytes, rest: Iterator[bytes]) -> Arrived:
+    def _large(
+        self, head: bytes, rest: Iterator[bytes], check: Callable[[Arrived], object]
+    ) -> Arrived:
         """One that memory is too small for: over an unnamed file into an object of its own."""
         with tempfile.TemporaryFile() as spool:
             size = 0
@@ -178,6 +187,7 @@ class Reception:
             spool.flush()
             with mmap.mmap(spool.fileno(), 0, access=mmap.ACCESS_READ) as data:
                 arrived = self._read(data)
+                check(arrived)
                 key = inbox_key(self._datastore_id, new_id())
                 self._room.objects.put(
                     key, (data[begin : begin + _PIECE] for begin in range(0, size, _PIECE))
