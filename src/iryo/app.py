@@ -176,6 +176,7 @@ class App:
             query_results=settings.query_results,
             max_upload=settings.max_upload,
             observer=self.observers.dimse,
+            nudge=self.keeper.nudge,
             tls=lambda: client_tls(
                 settings.dimse_tls_ca, settings.tls_certificate, settings.tls_key
             ),

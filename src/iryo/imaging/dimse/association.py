@@ -30,6 +30,7 @@ __all__ = ["Association", "Context", "Message", "Timeouts", "abort", "whole"]
 
 _COMMAND: Final = 1
 _LAST: Final = 2
+_LONGEST_SKIPPED: Final = 1 << 30
 _LONGEST_SENT: Final = 1 << 20  # bytes of a PDU, whatever the peer says it takes
 
 
@@ -134,10 +135,7 @@ class Association:
         Raises:
             AssociationEnded: in any other way.
         """
-        if self._unread is not None:
-            for _ in self._unread:
-                pass
-            self._unread = None
+        self.skip()
         command = bytearray()
         first, wait = 0, timeout
         while True:
@@ -164,6 +162,21 @@ class Association:
         if has_data(elements):
             self._unread = self._data(first)
         return Message(context, elements, self._unread)
+
+    def skip(self) -> None:
+        """Read what is left of a data set, and forget it.
+
+        Raises:
+            AssociationEnded: it does not end.
+        """
+        if self._unread is None:
+            return
+        size = 0
+        for piece in self._unread:
+            size += len(piece)
+            if size > _LONGEST_SKIPPED:
+                raise Malformed("found a data set that does not end")
+        self._unread = None
 
     def _data(self, context_id: int) -> Iterator[bytes]:
         """The fragments of a data set."""

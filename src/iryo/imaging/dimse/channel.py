@@ -24,6 +24,10 @@ MAX_ASSOCIATE: Final = 256 << 10
 """The longest A-ASSOCIATE body: 128 presentation contexts of 30 transfer syntaxes fit."""
 
 _SLACK: Final = 64  # some count the 6 bytes of the header, some those of the PDV
+# Senders write a command and then its data, which TCP (Nagle) holds back until the command is
+# acknowledged; who has nothing to answer yet would let them wait 40 ms for that. Not for good: the
+# kernel forgets it.
+_QUICKACK: Final = getattr(socket, "TCP_QUICKACK", None)
 _HEADER: Final = struct.Struct(">BxL")
 _PDV: Final = struct.Struct(">LBB")
 
@@ -146,6 +150,8 @@ class Channel:
         try:
             self._socket.settimeout(left)
             count = self._socket.recv_into(view)
+            if _QUICKACK is not None:
+                self._socket.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
         except TimeoutError:
             raise Silent("nothing whole came in time") from None
         except OSError as error:

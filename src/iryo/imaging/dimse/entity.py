@@ -9,6 +9,7 @@ from iryo.access import Audit, Caller
 from iryo.imaging.dimse.association import Association, Message, Timeouts
 from iryo.imaging.dimse.command import RESPONSE, Element, Value
 from iryo.imaging.service.peers import Peer
+from iryo.imaging.service.receive import Reception
 from iryo.imaging.service.room import Room
 from iryo.store.ids import new_id
 
@@ -64,6 +65,7 @@ class Entity:
         timeouts: how patient we are.
         observer: who watches.
         tls: how to connect to peers by TLS; asked when it is first needed.
+        nudge: told of a data store that no more is to be expected for soon.
     """
 
     title: str
@@ -74,6 +76,7 @@ class Entity:
     timeouts: Timeouts = field(default_factory=Timeouts)
     observer: DimseObserver = field(default_factory=Unobserved)
     tls: Callable[[], ssl.SSLContext | None] = lambda: None
+    nudge: Callable[[str], None] = lambda _: None
 
 
 @dataclass(eq=False)
@@ -97,6 +100,8 @@ class Session:
     """Called when the association is over, however it ended."""
     busy: bool = False
     """Whether a request is being carried out."""
+    reception: Reception | None = None
+    """What it brings, once it brings something."""
 
     @property
     def room(self) -> Room:

@@ -20,6 +20,7 @@ from iryo.imaging.dimse.failures import AssociationEnded, Malformed, Rejected
 from iryo.imaging.dimse.offer import grant
 from iryo.imaging.dimse.refusals import Refusals
 from iryo.imaging.dimse.status import Status, comment, outcome
+from iryo.imaging.dimse.storing import store
 from iryo.imaging.service import peers
 
 __all__ = ["OPERATIONS", "Scp"]
@@ -30,6 +31,7 @@ Answer = Callable[[Session, Message], int]
 
 OPERATIONS: Final[Mapping[int, Answer]] = {
     Operation.C_ECHO: echo,
+    Operation.C_STORE: store,
 }
 """Who answers which request. Each sends its responses, and returns the status of the last."""
 

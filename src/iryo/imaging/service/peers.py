@@ -19,7 +19,7 @@ from sqlalchemy.exc import IntegrityError
 from iryo.access import Principal, Role
 from iryo.errors import Conflict, InvalidInput, NotFound
 from iryo.imaging.service.room import Room
-from iryo.imaging.store_peers import peers
+from iryo.imaging.store import peers
 
 __all__ = ["Peer", "PeerAddress", "add", "admits", "find", "list_peers", "named", "remove"]
 
