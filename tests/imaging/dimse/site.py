@@ -5,18 +5,25 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from iryo.app import App
-from iryo.imaging.dimse.association import Timeouts
+from iryo.imaging.dimse.association import Association, Timeouts
 from iryo.imaging.dimse.entity import Entity
+from iryo.imaging.dimse.requestor import associate
 from iryo.imaging.dimse.scp import Scp
+from iryo.imaging.model import SearchQuery
+from iryo.imaging.service import search
+from iryo.imaging.service.peers import PeerAddress
+from iryo.imaging.service.retrieve import stored_instances
 from tests.program import Program
 
-__all__ = ["FAST", "Site", "dcmtk", "listening", "serving"]
+__all__ = ["FAST", "Archive", "Site", "dcmtk", "listening", "serving"]
 
 FAST = Timeouts(association=5.0, network=5.0, idle=30.0, response=10.0)
 
@@ -96,19 +103,66 @@ def serving(home: Path, *peers: tuple[str, ...], **settings: str) -> Iterator[Si
                 raise
 
 
+@dataclass
+class Archive:
+    """An installation with an SCP in this process, and what it was sent."""
+
+    app: App
+    store: str
+    """The data store."""
+    port: int
+    folder: Path
+    """The files that it was sent; `CT` of them is a series of CT."""
+
+    def run(self, tool: str, *words: str | Path, peer: str = "TESTER") -> str:
+        """A program of dcmtk that connects, and succeeds; what it says."""
+        ran = dcmtk(tool, "-aet", peer, "-aec", "IRYO", "127.0.0.1", str(self.port), *words)
+        assert ran.returncode == 0, ran.stdout
+        return ran.stdout
+
+    def associated(
+        self, *proposals: tuple[str, Sequence[str]], peer: str = "TESTER", **more: Any
+    ) -> Association:
+        """An association of our own SCU."""
+        return associate(
+            "IRYO",
+            PeerAddress("127.0.0.1", self.port),
+            proposals,
+            calling=peer,
+            timeouts=FAST,
+            **more,
+        )
+
+    def wait(self, *instances: str) -> None:
+        """Until instances are visible: SOP Instance UIDs."""
+        deadline = time.monotonic() + 30
+        while missing := set(instances) - self.visible():
+            assert time.monotonic() < deadline, missing
+            time.sleep(0.02)
+
+    def visible(self) -> set[str]:
+        """The SOP Instance UIDs of all that is visible."""
+        room, found = self.app.room, set()
+        for hit in search.search(room, self.store, SearchQuery()):
+            for one in stored_instances(room, self.store, hit.study_uid, image_set_id=hit.id):
+                found.add(one.sop_instance_uid)
+        return found
+
+
 @contextmanager
 def listening(
-    app: App, *, most: int = 10, timeouts: Timeouts = FAST, title: str = "IRYO"
+    app: App, *, most: int = 10, timeouts: Timeouts = FAST, most_bytes: int = 1 << 30
 ) -> Iterator[int]:
     """An SCP in this process; its port."""
     entity = Entity(
-        title,
+        "IRYO",
         app.room,
         app.audit,
         app.settings.query_results,
-        app.settings.max_upload,
+        most_bytes,
         timeouts,
         app.observers.dimse,
+        nudge=app.keeper.nudge,
     )
     scp = Scp(entity, most)
     with socket.create_server(("127.0.0.1", 0), backlog=256) as listener:

@@ -1,9 +1,10 @@
 """Our application entity, and one association that it has accepted."""
 
 import ssl
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 from iryo.access import Audit, Caller
 from iryo.imaging.dimse.association import Association, Message, Timeouts
@@ -14,6 +15,8 @@ from iryo.imaging.service.room import Room
 from iryo.store.ids import new_id
 
 __all__ = ["DimseObserver", "Entity", "Session", "Unobserved"]
+
+_OUTGOING: Final = 16  # associations at once
 
 
 class DimseObserver(Protocol):
@@ -77,6 +80,10 @@ class Entity:
     observer: DimseObserver = field(default_factory=Unobserved)
     tls: Callable[[], ssl.SSLContext | None] = lambda: None
     nudge: Callable[[str], None] = lambda _: None
+    outgoing: threading.BoundedSemaphore = field(
+        default_factory=lambda: threading.BoundedSemaphore(_OUTGOING)
+    )
+    """For associations that peers make us ask for."""
 
 
 @dataclass(eq=False)

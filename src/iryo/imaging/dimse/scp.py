@@ -19,6 +19,7 @@ from iryo.imaging.dimse.entity import Entity, Session
 from iryo.imaging.dimse.failures import AssociationEnded, Malformed, Rejected
 from iryo.imaging.dimse.offer import grant
 from iryo.imaging.dimse.refusals import Refusals
+from iryo.imaging.dimse.retrieving import get, move
 from iryo.imaging.dimse.status import Status, comment, outcome
 from iryo.imaging.dimse.storing import store
 from iryo.imaging.service import peers
@@ -32,6 +33,8 @@ Answer = Callable[[Session, Message], int]
 OPERATIONS: Final[Mapping[int, Answer]] = {
     Operation.C_ECHO: echo,
     Operation.C_STORE: store,
+    Operation.C_GET: get,
+    Operation.C_MOVE: move,
 }
 """Who answers which request. Each sends its responses, and returns the status of the last."""
 
