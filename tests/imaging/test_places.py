@@ -1,7 +1,8 @@
 """What is remembered of frames, and for how long it is believed."""
 
 from iryo.imaging.model import FramePlace
-from iryo.imaging.service.places import KnownInstance, Places
+from iryo.imaging.service.known import KnownInstance
+from iryo.imaging.service.places import Places
 
 INSTANCE = KnownInstance("pack", "1.2", (0).to_bytes(8, "little") + (7).to_bytes(8, "little"))
 

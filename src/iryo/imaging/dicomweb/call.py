@@ -11,7 +11,7 @@ from iryo.errors import TooLarge
 from iryo.imaging.service.room import Room
 from iryo.wire.http import Response
 
-__all__ = ["Answer", "BodyTooLarge", "Call", "Limits", "Route"]
+__all__ = ["Answer", "BodyTooLarge", "Call", "Limits", "Ready", "Route"]
 
 
 class BodyTooLarge(TooLarge):
@@ -73,6 +73,10 @@ Answer = Callable[[Call], Response]
 """Runs in a thread, or on the event loop where the route says so. An iterable body is read in a
 thread, piece by piece, and closed when the client has gone."""
 
+Ready = Callable[[Room, str, Mapping[str, str], Mapping[str, str]], bool]
+"""Whether a request can be answered without waiting: room, data store id, path, headers. It waits
+for nothing itself."""
+
 _NAME: Final = re.compile(r"\{([a-z]+)\}")
 _SLOTS: Final = {
     # PS3.5 9.1: digits and points, 64 at most. Real files have worse: what is stored can be asked
@@ -93,6 +97,8 @@ class Route:
         role: that the caller must have in the data store.
         answer: what does it.
         inline: whether it is quick enough for the event loop, and never waits.
+        ready: for one that is quick only sometimes: whether it is so now, for a request without a
+            query.
         summary: what it is, with the clause of PS3.18; shown by the capabilities (PS3.18 8.9) and
             the conformance statement, as the three below.
         gives: media types of answers.
@@ -106,6 +112,7 @@ class Route:
     role: Role
     answer: Answer
     inline: bool = False
+    ready: Ready | None = None
     summary: str = ""
     gives: tuple[str, ...] = ()
     takes: tuple[str, ...] = ()

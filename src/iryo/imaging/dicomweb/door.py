@@ -119,6 +119,11 @@ class Door:
         known = self._stores.get(found.store)
         if known is None or known[1] <= self._ticks():
             return None
+        ready, request = found.route.ready, found.request
+        if ready is not None and (
+            request.query or not ready(self._room, known[0], found.path, request.headers)
+        ):
+            return None
         try:
             principal = self.entrance.at_once(found.request)
         except Exception as error:  # noqa: BLE001 - every failure becomes an answer

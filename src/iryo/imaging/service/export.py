@@ -19,7 +19,7 @@ from iryo.dicom.dictionary import keyword_tag
 from iryo.errors import Damaged, NotFound
 from iryo.imaging.documents import Document, effective, instances_of, own, series_of
 from iryo.imaging.service.held import members
-from iryo.imaging.service.places import KnownInstance
+from iryo.imaging.service.known import KnownInstance
 from iryo.imaging.service.read import image_set, metadata, quarantined
 from iryo.imaging.service.room import Room
 from iryo.imaging.store import instances

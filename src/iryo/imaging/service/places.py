@@ -4,41 +4,23 @@ What is remembered is immutable, except whether the image set still holds the in
 believed for a few seconds, so that a deletion in another process is seen soon.
 """
 
-import struct
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from threading import Lock
 from typing import Final, TypeVar
 
-from iryo.imaging.model import FramePlace
+from iryo.imaging.service.known import KnownInstance
+from iryo.imaging.service.series_places import SeriesPlaces
 
-__all__ = ["KnownInstance", "Places"]
+__all__ = ["Places"]
 
-_PLACE: Final = struct.Struct("<QQ")
 _BELIEVED_SECONDS: Final = 5.0
 _KEPT: Final = 20_000
 
 
 K = TypeVar("K")
 V = TypeVar("V")
-
-
-@dataclass(frozen=True, slots=True)
-class KnownInstance:
-    """A stored instance that an image set holds: its pack and its frame table."""
-
-    pack: str
-    transfer_syntax: str
-    frames: bytes
-
-    def frame(self, index: int) -> FramePlace | None:
-        """The place of frame `index` (from 0), None if the instance has fewer frames."""
-        if (index + 1) * _PLACE.size > len(self.frames):
-            return None
-        offset, length = _PLACE.unpack_from(self.frames, index * _PLACE.size)
-        return FramePlace(self.pack, offset, length, self.transfer_syntax)
 
 
 class Places:
@@ -49,6 +31,7 @@ class Places:
         self._known: OrderedDict[tuple[str, str, str], KnownInstance] = OrderedDict()
         self._readable: OrderedDict[tuple[str, str], float] = OrderedDict()
         self._lock = Lock()
+        self.by_series = SeriesPlaces(clock)
 
     def readable(self, datastore_id: str, image_set_id: str) -> bool:
         """Whether it was seen, within the last seconds, that the image set may be read."""
@@ -75,21 +58,27 @@ class Places:
         self, datastore_id: str, image_set_id: str, instance_keys: Iterable[str]
     ) -> None:
         """These lie elsewhere now, or are in quarantine: ask before they are read again."""
+        gone = set(instance_keys)
+        if not gone:
+            return
         with self._lock:
-            for key in instance_keys:
+            for key in gone:
                 self._known.pop((datastore_id, image_set_id, key), None)
+        self.by_series.forget(image_set_id, gone)
 
     def clear(self) -> None:
         """Stored instances have been damaged, healed or moved: ask of all of them again."""
         with self._lock:
             self._known.clear()
             self._readable.clear()
+        self.by_series.clear()
 
     def forget(self, image_set_id: str) -> None:
         """This image set has changed in this process: ask before it is read again."""
         with self._lock:
             for key in [k for k in self._readable if k[1] == image_set_id]:
                 del self._readable[key]
+        self.by_series.forget(image_set_id)
 
 
 def _keep(table: OrderedDict[K, V], key: K, value: V) -> None:

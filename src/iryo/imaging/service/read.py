@@ -6,7 +6,7 @@ from iryo.errors import Damaged, NotFound, Quarantined
 from iryo.imaging.model import FramePlace, ImageSet, SetState, Version, parse_frame_id
 from iryo.imaging.service.datastores import require_active
 from iryo.imaging.service.document import missing
-from iryo.imaging.service.places import KnownInstance
+from iryo.imaging.service.known import KnownInstance
 from iryo.imaging.service.room import Room
 from iryo.imaging.service.sets import find_set, find_version, require_set, to_version
 from iryo.imaging.store import (

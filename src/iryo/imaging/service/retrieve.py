@@ -48,6 +48,8 @@ class Stored:
         stored_syntax: the one that its frames are stored in; None without pixel data.
         frame_count: of frames.
         edited: whether its metadata may differ from what came.
+        version: of the image set.
+        damaged: whether it is in quarantine: `write` refuses it.
     """
 
     study_uid: str
@@ -60,6 +62,8 @@ class Stored:
     stored_syntax: str | None
     frame_count: int
     edited: bool
+    version: int = 1
+    damaged: bool = False
 
 
 def stored_instances(
@@ -105,6 +109,8 @@ def stored_instances(
             instances.c.stored_syntax,
             instances.c.frame_count,
             edited.label("edited"),
+            sets.version,
+            instances.c.damaged_at.is_not(None).label("damaged"),
         )
         .join(image_set_members, held.image_set_id == sets.id)
         .join(instances, instances.c.key == held.instance_key)
