@@ -18,6 +18,7 @@ from iryo.imaging.model import (
     require_unlocked,
     require_version,
 )
+from iryo.imaging.service import catalogue
 from iryo.imaging.service.datastores import hold_active
 from iryo.imaging.service.document import read_document
 from iryo.imaging.service.held import members
@@ -168,7 +169,10 @@ def run_copy(room: Room, context: JobContext) -> dict[str, Any]:
             present = members(connection, target.id)
             version = find_version(connection, source.id, source_version)
             target_now = find_version(connection, target.id, target.version)
-        if not payload["new"]:
+        promoted = None
+        if payload["new"]:
+            promoted = read_document(room, target_now) if payload["promote"] else None
+        else:
             document = copy_into(
                 read_document(room, version),
                 payload["chosen"],
@@ -180,7 +184,7 @@ def run_copy(room: Room, context: JobContext) -> dict[str, Any]:
             context.hold(connection)
             lock_sets(connection, datastore_id, [source_id, target_id])
             if payload["new"]:
-                _finish_new(connection, room, target, promote=payload["promote"])
+                _finish_new(connection, room, target, promoted=promoted)
             elif not add_version(
                 connection,
                 target,
@@ -205,8 +209,13 @@ def run_copy(room: Room, context: JobContext) -> dict[str, Any]:
     return or_unlock(room, context, [source_id, target_id], WorkflowStatus.COPY_FAILED, work)
 
 
-def _finish_new(connection: Connection, room: Room, target: ImageSet, *, promote: bool) -> None:
-    """A new image set was whole when it was locked; now it is ACTIVE."""
+def _finish_new(
+    connection: Connection, room: Room, target: ImageSet, *, promoted: Document | None
+) -> None:
+    """A new image set was whole when it was locked; now it is ACTIVE.
+
+    `promoted`: its document, if it becomes the primary of its series.
+    """
     set_state(
         connection,
         target,
@@ -214,8 +223,9 @@ def _finish_new(connection: Connection, room: Room, target: ImageSet, *, promote
         status=WorkflowStatus.COPIED,
         now=room.clock(),
     )
-    if promote:
+    if promoted is not None:
         for table, own in ((image_sets, "id"), (image_set_versions, "image_set_id")):
             connection.execute(
                 update(table).where(table.c[own] == target.id).values(is_primary=True)
             )
+        catalogue.enter(connection, [(promoted, documents.columns(promoted))])

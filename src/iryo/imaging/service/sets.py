@@ -12,6 +12,7 @@ from iryo.imaging import documents
 from iryo.imaging.documents import Document
 from iryo.imaging.model import ImageSet, SetState, Version, WorkflowStatus
 from iryo.imaging.names import terms
+from iryo.imaging.service import catalogue
 from iryo.imaging.service.care.holds import require_stays
 from iryo.imaging.service.held import add_members, amounts, change_members
 from iryo.imaging.service.room import Room
@@ -158,6 +159,8 @@ def create_sets(
             for one, row in zip(made, columns.values(), strict=True)
         ],
     )
+    primary = [one.document for one in made if one.is_primary]
+    catalogue.enter(connection, [(one, columns[one["ImageSetID"]]) for one in primary])
     emit_all(
         connection,
         kind="ImageSetCreated",
@@ -229,6 +232,10 @@ def add_version(  # noqa: PLR0913 - what a version is
     change_members(connection, current.id, number, held)
     connection.execute(delete(image_set_terms).where(image_set_terms.c.image_set_id == current.id))
     _write_terms(connection, [(current.datastore_id, current.id, row)])
+    if primary:
+        catalogue.enter(connection, [(document, row)], current.study_uid)
+    else:
+        catalogue.leave(connection, current.id)
     emit(
         connection,
         kind="ImageSetUpdated",
@@ -280,6 +287,8 @@ def set_state(
         )
         .values(values)
     )
+    if state is SetState.DELETED:
+        catalogue.leave(connection, current.id)
 
 
 def _write_terms(

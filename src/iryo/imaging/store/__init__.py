@@ -6,6 +6,7 @@ the row of its instance, so that a million frames are not a million rows.
 """
 
 from iryo.imaging.store.care import care_cursors, damage, holds, retention_rules, retired
+from iryo.imaging.store.catalogue import series, studies
 from iryo.imaging.store.coming import IMPORT_KIND, arrivals, file_hash, staged_files
 from iryo.imaging.store.keys import document_key, inbox_key, pack_key
 from iryo.imaging.store.peers import peers
@@ -39,5 +40,7 @@ __all__ = [
     "resource_tags",
     "retention_rules",
     "retired",
+    "series",
     "staged_files",
+    "studies",
 ]

@@ -1,0 +1,163 @@
+"""The instance level, from the metadata documents of the series that match.
+
+Rows know of an instance its UIDs; its number, its size and all else stand in the document of its
+series, which is opened. A query that opens too many of them for nothing is refused.
+"""
+
+from collections.abc import Generator, Iterator
+from itertools import islice
+from typing import Any, Final
+
+import orjson
+from sqlalchemy import ColumnElement, Connection, Row, and_, or_, select
+
+from iryo.dicom.dictionary import lookup
+from iryo.errors import Damaged, NotFound, TooLarge
+from iryo.imaging.attributes import Level, Values, level_of_tag, needed, others, picked
+from iryo.imaging.documents import effective, instances_of, own
+from iryo.imaging.service.catalogue import AVAILABLE, UTF_8
+from iryo.imaging.service.query.listing import merged, series_rows, streamed, upper_of
+from iryo.imaging.service.query.matching import Test, Tree, holds
+from iryo.imaging.service.query.question import Found
+from iryo.imaging.service.query.wanted import Wanted
+from iryo.imaging.service.room import Room
+from iryo.imaging.store import (
+    image_set_members,
+    image_set_versions,
+    image_sets,
+    instances,
+    series,
+)
+
+__all__ = ["MOST_DOCUMENTS", "instances_found"]
+
+MOST_DOCUMENTS: Final = 500
+"""Documents that one query opens in vain."""
+_SOP_UID: Final = 0x00080018
+_SOP_CLASS: Final = 0x00080016
+
+
+def instances_found(
+    room: Room, connection: Connection, datastore_id: str, wanted: Wanted, most: int
+) -> Generator[Found]:
+    """At most so many answers at the instance level, those of a series by their numbers."""
+    tests = wanted.tests.get(Level.INSTANCE, {})
+    query, rest, rest_of_study = series_rows(connection, datastore_id, wanted)
+    same = and_(
+        image_set_versions.c.image_set_id == image_sets.c.id,
+        image_set_versions.c.version == image_sets.c.version,
+    )
+    query = (
+        query.add_columns(image_set_versions.c.document)
+        .join(image_sets, image_sets.c.id == series.c.image_set_id)
+        .join(image_set_versions, same)
+        .where(*_conditions(datastore_id, tests))
+    )
+    rows = streamed(connection, query, rest_of_study, rest)
+    offset = wanted.question.offset
+    if not tests:
+        # What is passed over need not be opened.
+        rows, offset = _passed(rows, offset)
+    found = (one for row in _bounded(room, rows, wanted, tests) for one in row)
+    yield from islice(found, offset, offset + most)
+
+
+def _passed(rows: Iterator[Row[Any]], offset: int) -> tuple[Iterator[Row[Any]], int]:
+    for row in rows:
+        if offset < row.instance_count:
+            return _first(row, rows), offset
+        offset -= row.instance_count
+    return iter(()), 0
+
+
+def _first(row: Row[Any], rows: Iterator[Row[Any]]) -> Iterator[Row[Any]]:
+    yield row
+    yield from rows
+
+
+def _conditions(datastore_id: str, tests: Tree) -> Iterator[ColumnElement[bool]]:
+    uid = tests.get(_SOP_UID)
+    if isinstance(uid, Test):
+        held = (
+            select(image_set_members.c.image_set_id)
+            .join(instances, instances.c.key == image_set_members.c.instance_key)
+            .where(
+                instances.c.datastore_id == datastore_id,
+                instances.c.sop_instance_uid.in_(uid.values),
+                image_set_members.c.last_version.is_(None),
+            )
+        )
+        yield series.c.image_set_id.in_(held)
+    kind = tests.get(_SOP_CLASS)
+    if isinstance(kind, Test):
+        yield or_(
+            *(
+                series.c.sop_classes.contains(f"\\{value}\\", autoescape=True)
+                for value in kind.values
+            )
+        )
+
+
+def _bounded(
+    room: Room, rows: Iterator[Row[Any]], wanted: Wanted, tests: Tree
+) -> Iterator[list[Found]]:
+    """The answers of each series.
+
+    Raises:
+        TooLarge: too many have none.
+    """
+    vain = 0
+    for row in rows:
+        if found := _of_series(room, row, wanted, tests):
+            yield found
+        else:
+            vain += 1
+        if vain > MOST_DOCUMENTS:
+            raise TooLarge(
+                f"found nothing in {MOST_DOCUMENTS} series, expected a key that narrows them: "
+                "a UID, PatientID, AccessionNumber, StudyDate, Modality"
+            )
+
+
+def _of_series(room: Room, row: Row[Any], wanted: Wanted, tests: Tree) -> list[Found]:
+    try:
+        document = own(room.objects.get(row.document), row.image_set_id)
+    except NotFound:
+        raise Damaged(f"the metadata document of image set {row.image_set_id} is missing") from None
+    uid = tests.get(_SOP_UID)
+    parts = instances_of(document)
+    chosen = [one for one in uid.values if one in parts] if isinstance(uid, Test) else list(parts)
+    upper = upper_of(row, wanted)
+    if wanted.question.upper or wanted.extras_at(Level.SERIES):
+        of_series = orjson.loads(row.answer)
+        extras = wanted.extras_at(Level.SERIES)
+        kept = {tag: value for tag, value in orjson.loads(row.others).items() if tag in extras}
+        upper = {**upper, **kept, **(of_series if wanted.question.upper else {})}
+    found = []
+    for sop in chosen:
+        said = effective(document, sop)
+        if tests and not holds(tests, picked(said, tests)):
+            continue
+        found.append((_number(said), sop, _json(said, row, wanted, upper)))
+    found.sort(key=lambda one: one[:2])
+    return [Found(json, row.study_uid, row.series_uid, sop) for _, sop, json in found]
+
+
+def _number(said: dict[str, Any]) -> int:
+    text = str(said.get("InstanceNumber") or "").strip()
+    return int(text) if text.lstrip("+-").isdigit() and len(text) < 12 else 0
+
+
+def _json(said: dict[str, Any], row: Row[Any], wanted: Wanted, upper: Values) -> bytes:
+    answer = needed(said, Level.INSTANCE)
+    answer["00080005"] = dict(UTF_8)
+    answer["00080056"] = dict(AVAILABLE)
+    answer["0020000D"] = {"vr": "UI", "Value": [row.study_uid]}
+    answer["0020000E"] = {"vr": "UI", "Value": [row.series_uid]}
+    more: Values = {}
+    if wanted.every:
+        more = others(said, [Level.INSTANCE], answer)
+    else:
+        extras = [tag for tag in wanted.extras if level_of_tag(tag) is Level.INSTANCE]
+        more = picked(said, [tag for tag in extras if lookup(tag) is not None])
+    return merged(answer, more, upper)

@@ -1,0 +1,182 @@
+"""Studies and series off their tables, in the order of answers."""
+
+from collections.abc import Generator, Iterator
+from itertools import islice
+from typing import Any, Final
+
+import orjson
+from sqlalchemy import ColumnElement, Connection, Row, Select, select
+
+from iryo.errors import TooLarge
+from iryo.imaging.attributes import Level, Values, level_of_tag, tag_text
+from iryo.imaging.service.query.conditions import of_series, of_studies
+from iryo.imaging.service.query.matching import Test, Tree, holds
+from iryo.imaging.service.query.question import Found
+from iryo.imaging.service.query.wanted import Wanted
+from iryo.imaging.store import series, studies
+
+__all__ = ["merged", "series_found", "series_rows", "streamed", "studies_found", "study_rows"]
+
+MOST_ROWS: Final = 100_000
+"""Rows whose JSON is looked at for one query, where no column answers a key."""
+_CHUNK: Final = 500
+_STUDY_UID: Final = 0x0020000D
+_OF_STUDY: Final = (Level.STUDY, Level.PATIENT)
+
+
+def studies_found(
+    connection: Connection, datastore_id: str, wanted: Wanted, most: int
+) -> Generator[Found]:
+    """At most so many answers at the study level."""
+    fuller = wanted.every or bool(wanted.extras_at(*_OF_STUDY))
+    query, rest = study_rows(connection, datastore_id, wanted, fuller=fuller)
+    query = query.order_by(studies.c.study_datetime.desc(), studies.c.study_uid.desc())
+    for row in _page(connection, query, wanted, rest, {}, most):
+        json = row.study
+        if fuller:
+            answer, others = orjson.loads(row.study), orjson.loads(row.study_others)
+            json = merged(answer, wanted.more(others, *_OF_STUDY))
+        yield Found(bytes(json), row.study_uid)
+
+
+def study_rows(
+    connection: Connection, datastore_id: str, wanted: Wanted, *, fuller: bool
+) -> tuple[Select[Any], Tree]:
+    """Rows of studies, in no order, and the tests that are left for their JSON."""
+    conditions, rest = of_studies(
+        connection, datastore_id, wanted.tests[Level.STUDY], combined=wanted.question.combined
+    )
+    columns = [studies.c.study_uid, studies.c.answer.label("study")]
+    if fuller or rest:
+        columns.append(studies.c.others.label("study_others"))
+    return select(*columns).where(studies.c.datastore_id == datastore_id, *conditions), rest
+
+
+def series_found(
+    connection: Connection, datastore_id: str, wanted: Wanted, most: int
+) -> Generator[Found]:
+    """At most so many answers at the series level."""
+    query, rest, rest_of_study = series_rows(connection, datastore_id, wanted)
+    fuller = wanted.every or bool(wanted.extras_at(Level.SERIES))
+    for row in _page(connection, query, wanted, rest_of_study, rest, most):
+        upper = upper_of(row, wanted)
+        if not fuller and not upper:
+            json = bytes(row.answer)
+        else:
+            more = wanted.more(orjson.loads(row.others), Level.SERIES) if fuller else {}
+            json = merged(orjson.loads(row.answer), more, upper)
+        yield Found(json, row.study_uid, row.series_uid)
+
+
+def upper_of(row: Row[Any], wanted: Wanted) -> Values:
+    """What an answer below the study has of the study."""
+    extras = wanted.extras_at(*_OF_STUDY)
+    asked = set(map(tag_text, wanted.extras))
+    if not _has_study(row):
+        return {}
+    answer = orjson.loads(row.study)
+    if not wanted.question.upper:
+        answer = {tag: value for tag, value in answer.items() if tag in asked}
+    if extras:
+        others = orjson.loads(row.study_others)
+        answer |= {tag: value for tag, value in others.items() if tag in extras}
+    return answer  # type: ignore[no-any-return]
+
+
+def _has_study(row: Row[Any]) -> bool:
+    return "study" in row._fields
+
+
+def series_rows(
+    connection: Connection, datastore_id: str, wanted: Wanted
+) -> tuple[Select[Any], Tree, Tree]:
+    """Rows of series in the order of answers, and the tests left for their and their studies' JSON.
+
+    A row has the JSON of its study where anything of it is asked for.
+    """
+    made, rest = of_series(connection, wanted.tests.get(Level.SERIES, {}))
+    of_study = dict(wanted.tests[Level.STUDY])
+    uid = of_study.pop(_STUDY_UID, None)
+    if isinstance(uid, Test):
+        made.append(series.c.study_uid.in_(uid.values))
+    columns: list[ColumnElement[Any]] = [
+        series.c.image_set_id,
+        series.c.study_uid,
+        series.c.series_uid,
+        series.c.instance_count,
+        series.c.answer,
+        series.c.others,
+    ]
+    conditions: list[ColumnElement[bool]] = []
+    rest_of_study: Tree = {}
+    if of_study:
+        conditions, rest_of_study = of_studies(
+            connection, datastore_id, of_study, combined=wanted.question.combined
+        )
+    asked = any(tag != _STUDY_UID for tag in wanted.extras if _of_study(tag))
+    joined = bool(conditions or rest_of_study or wanted.question.upper or asked)
+    if joined:
+        columns += [studies.c.answer.label("study"), studies.c.others.label("study_others")]
+    query = select(*columns).where(series.c.datastore_id == datastore_id, *made)
+    if joined:
+        same = (studies.c.datastore_id == series.c.datastore_id) & (
+            studies.c.study_uid == series.c.study_uid
+        )
+        query = query.join(studies, same)
+        if conditions:
+            query = query.where(studies.c.datastore_id == datastore_id, *conditions)
+    order = (series.c.study_datetime, series.c.study_uid, series.c.series_uid)
+    return query.order_by(*(column.desc() for column in order)), rest, rest_of_study
+
+
+def _of_study(tag: int) -> bool:
+    return level_of_tag(tag) in _OF_STUDY
+
+
+def _page(
+    connection: Connection,
+    query: Select[Any],
+    wanted: Wanted,
+    of_study: Tree,
+    of_series_: Tree,
+    most: int,
+) -> Iterator[Row[Any]]:
+    """The rows of the page that is asked for."""
+    offset = wanted.question.offset
+    if not of_study and not of_series_:
+        yield from connection.execute(query.limit(most).offset(offset))
+        return
+    rows = streamed(connection, query, of_study, of_series_)
+    yield from islice(rows, offset, offset + most)
+
+
+def streamed(
+    connection: Connection, query: Select[Any], of_study: Tree, of_series_: Tree
+) -> Iterator[Row[Any]]:
+    """Rows whose JSON matches, as they are read.
+
+    Raises:
+        TooLarge: too many would have to be looked at.
+    """
+    with connection.execute(query, execution_options={"yield_per": _CHUNK}) as rows:
+        for count, row in enumerate(rows):
+            if count >= MOST_ROWS and (of_study or of_series_):
+                raise TooLarge(
+                    f"found more than {MOST_ROWS} studies or series to look through, expected a "
+                    "key that narrows them: a UID, PatientID, AccessionNumber, StudyDate"
+                )
+            if of_study and not holds(of_study, _whole(row.study, row.study_others)):
+                continue
+            if of_series_ and not holds(of_series_, _whole(row.answer, row.others)):
+                continue
+            yield row
+
+
+def _whole(answer: bytes, others: bytes) -> Values:
+    return {**orjson.loads(others), **orjson.loads(answer)}
+
+
+def merged(answer: Values, *more: Values) -> bytes:
+    """One object of the DICOM JSON model, in the order of tags; what comes first counts."""
+    whole = {tag: value for values in reversed(more) for tag, value in values.items()} | answer
+    return orjson.dumps(dict(sorted(whole.items())))
