@@ -119,10 +119,11 @@ def _object(  # noqa: C901, PLR0912, PLR0915  one loop, or it is not fast
             number = float if kind == 3 else int
             try:
                 values = [number(v) for v in text.split("\\")] if "\\" in text else [number(text)]
+                plain = "_" not in text and (isfinite(sum(values)) if kind == 3 else len(text) < 19)
             except ValueError:
-                values = [(_decimal if kind == 3 else _integer)(v) for v in text.split("\\")]
-            if kind == 6 and len(text) > 18:  # digits that surely are within 64 bits
-                values = [_integer(v) for v in text.split("\\")]
+                plain = False
+            if not plain:  # what Python takes for numbers, and JSON or PS3.5 6.2 do not
+                values = [(decimal if kind == 3 else integer)(v) for v in text.split("\\")]
         elif kind == 4:
             size, unpack = source.numbers[vr]
             if stop - start != size:
@@ -208,23 +209,29 @@ def number_readers(order: str) -> dict[str, tuple[int, Callable[[Any, int], tupl
     return {vr: (form.size, form.unpack_from) for vr, form in forms.items()}
 
 
-def _decimal(text: str) -> float | str | None:
-    if not text.strip(" \0"):
+def decimal(text: str) -> float | str | None:
+    """A DS as a number; the text where it is none that JSON has (PS3.18 F.2.3), None if empty."""
+    plain = text.strip(" \0")
+    if not plain:
         return None
     try:
-        return float(text)
+        number = float(plain)
     except ValueError:
-        return text.strip(" \0")
+        return plain
+    return number if isfinite(number) and "_" not in plain else plain
 
 
-def _integer(text: str) -> int | float | str | None:
-    """A number; the text beyond 64 bits (PS3.5 6.2 allows 32), which not every reader takes."""
+def integer(text: str) -> int | float | str | None:
+    """An IS as a number; the text where it is none that JSON has, None if it is empty.
+
+    Beyond 64 bits too (PS3.5 6.2 allows 32): not every reader takes that.
+    """
     number: int | float | str | None
     try:
-        number = int(text)
+        number = text.strip(" \0") if "_" in text else int(text)
     except ValueError:
-        number = _decimal(text)
-        if isinstance(number, float) and isfinite(number) and number == int(number):
+        number = decimal(text)
+        if isinstance(number, float) and number == int(number):
             number = int(number)
     if isinstance(number, int) and not -(1 << 63) <= number < 1 << 64:
         return text.strip(" \0")

@@ -7,6 +7,7 @@ from iryo.imaging.dicomweb.call import Answer, Route
 from iryo.imaging.dicomweb.retrieval import OCTETS
 from iryo.imaging.dicomweb.wado_frames import frames, ready
 from iryo.imaging.dicomweb.wado_instances import DICOM, ZIP, instances
+from iryo.imaging.dicomweb.wado_metadata import JSON, bulkdata, metadata
 
 __all__ = ["ROUTES"]
 
@@ -48,6 +49,17 @@ ROUTES: Final[tuple[Route, ...]] = (
         ready=ready,
         summary="Frames, as they are stored or transcoded without loss (PS3.18 10.4.1.1.6)",
         gives=(_MULTIPART, OCTETS, "image/jphc", "image/jph", "image/jp2", "image/jpeg"),
+        parameters=("accept", "imageSetId"),
+    ),
+    *_levels("Metadata", metadata, "/metadata", "10.4.1.1.7", (JSON,)),
+    Route(
+        "GET",
+        f"{_INSTANCE}/bulkdata/{{rest}}",
+        "RetrieveBulkdata",
+        Role.READER,
+        bulkdata,
+        summary="A binary value of an instance (PS3.18 10.4.1.1.5)",
+        gives=(_MULTIPART, OCTETS),
         parameters=("accept", "imageSetId"),
     ),
     *_levels("", instances, "", "10.4.1.1.1", (_MULTIPART, DICOM, ZIP)),

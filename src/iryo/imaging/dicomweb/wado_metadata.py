@@ -1,0 +1,131 @@
+"""Metadata (PS3.18 10.4.1.1.7) and bulkdata (10.4.1.1.5)."""
+
+import zlib
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from iryo.imaging.dicomweb.call import Call
+from iryo.imaging.dicomweb.retrieval import (
+    OCTETS,
+    accepts_gzip,
+    chosen,
+    image_set_id,
+    kept_headers,
+    location,
+    not_modified,
+    place_of,
+)
+from iryo.imaging.dicomweb.wado_frames import whole
+from iryo.imaging.service.dicom_json import PIXEL_KEYS, Urls, bulk_value, metadata_of
+from iryo.imaging.service.frames import find
+from iryo.imaging.service.retrieve import Stored, stored_instances
+from iryo.wire import multipart_write
+from iryo.wire.accept import Form
+from iryo.wire.http import Response
+from iryo.wire.multipart_write import OutPart, gathered, new_boundary
+from iryo.wire.ranges import UNSATISFIABLE, byte_range
+
+__all__ = ["JSON", "bulkdata", "metadata"]
+
+JSON: Final = "application/dicom+json"
+_FORMS: Final = (Form(JSON), Form("application/json"))
+_BULK: Final = (Form(OCTETS, multipart=True), Form(OCTETS))
+
+
+def metadata(call: Call) -> Response:
+    """Retrieve the metadata of a study, a series or an instance, as an array of DICOM JSON."""
+    form = chosen(call, _FORMS)
+    path = call.path
+    found = stored_instances(
+        call.room,
+        call.datastore_id,
+        path["study"],
+        path.get("series"),
+        path.get("instance"),
+        image_set_id=image_set_id(call),
+    )
+    etag = _etag(call, found)
+    known = not_modified(call, etag)
+    if known is not None:
+        return known
+    headers = [("content-type", form.content_type), *kept_headers(etag)]
+    pieces = _array(metadata_of(call.room, call.datastore_id, found, _urls(call)))
+    first = next(pieces)  # what fails at once still has a status of its own
+    body = gathered(_chained(first, pieces))
+    if accepts_gzip(call):
+        headers.append(("content-encoding", "gzip"))
+        body = gathered(_gzipped(body))
+    return Response(200, headers, body)
+
+
+def _urls(call: Call) -> Urls:
+    return lambda one: location(call, one.study_uid, one.series_uid, one.sop_instance_uid)
+
+
+def _array(objects: Iterable[bytes]) -> Iterator[bytes]:
+    before = b"["
+    for one in objects:
+        yield before + one
+        before = b","
+    yield b"]"
+
+
+def _chained(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
+    yield first
+    yield from rest
+
+
+def _gzipped(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    packer = zlib.compressobj(1, zlib.DEFLATED, 31)
+    for piece in pieces:
+        yield packer.compress(piece)
+    yield packer.flush()
+
+
+def _etag(call: Call, found: list[Stored]) -> str:
+    """Equal as long as the image sets are in the same version."""
+    states = dict.fromkeys((one.image_set_id, one.version, one.damaged) for one in found)
+    digest = zlib.crc32(repr((call.base, len(found), *states)).encode())
+    newest = max(one.key for one in found)
+    return f'W/"{len(found)}.{newest}.{digest:08x}"'
+
+
+def bulkdata(call: Call) -> Response:
+    """Retrieve one binary value; of the pixel data, frames (as they stand, each a part)."""
+    place = place_of(call)
+    path = call.path["rest"]
+    if path in PIXEL_KEYS:
+        held = find(call.room, place)
+        return whole(call, held)
+    form = chosen(call, _BULK)
+    (stored,) = stored_instances(
+        call.room,
+        call.datastore_id,
+        place.study_uid,
+        place.series_uid,
+        place.sop_instance_uid,
+        image_set_id=place.image_set_id,
+    )
+    etag = f'"{stored.key}.{path.replace("/", ".")}.{form.multipart}"'
+    known = not_modified(call, etag)
+    if known is not None:
+        return known
+    data = bulk_value(call.room, stored, path)
+    headers = kept_headers(etag)
+    if form.multipart:
+        boundary = new_boundary()
+        url = location(call, place.study_uid, place.series_uid, place.sop_instance_uid)
+        part = OutPart(
+            (("Content-Type", OCTETS), ("Content-Location", f"{url}/bulkdata/{path}")), data
+        )
+        headers.append(("content-type", multipart_write.content_type(OCTETS, boundary)))
+        return Response(200, headers, multipart_write.one_part(part, boundary))
+    headers += [("content-type", OCTETS), ("accept-ranges", "bytes")]
+    wanted = byte_range(call.headers.get("range"), len(data))
+    if wanted is None:
+        return Response(200, headers, data)
+    if wanted == UNSATISFIABLE:
+        return Response(416, [("content-range", f"bytes */{len(data)}")])
+    first, last = wanted
+    headers.append(("content-range", f"bytes {first}-{last - 1}/{len(data)}"))
+    return Response(206, headers, data[first:last])
