@@ -3,8 +3,8 @@
 import asyncio
 import re
 import time
-from collections.abc import Callable, Iterator, MutableMapping
-from typing import Any, Final
+from collections.abc import Callable, Iterator
+from typing import Final
 
 import anyio
 import anyio.from_thread
@@ -22,6 +22,7 @@ __all__ = ["DicomwebEndpoint"]
 _READERS: Final = 24
 _UPLOADS: Final = 24
 _DOWNLOADS: Final = 32
+_GATHERED: Final = 512 << 10
 _DRAINED: Final = 64 << 20  # bytes of a refused upload that are still taken, so that the client
 # reads the answer instead of a broken connection
 _HOST: Final = re.compile(r"[A-Za-z0-9.\-\[\]:_]{1,255}")
@@ -204,19 +205,25 @@ class _Pieces:
         return self
 
     def __next__(self) -> bytes:
-        while not self._over:
-            message = anyio.from_thread.run(self._next)
-            if message["type"] == "http.disconnect":
-                self._over = True
-                raise InvalidInput("the client has gone before the end of its request")
-            self._over = not message.get("more_body", False)
-            piece: bytes = message.get("body", b"")
+        if not self._over:
+            piece = anyio.from_thread.run(self._next)
             if piece:
                 return piece
         raise StopIteration
 
-    async def _next(self) -> MutableMapping[str, Any]:
-        return await self._receive()
+    async def _next(self) -> bytes:
+        """What comes next. The way from the thread to the event loop is dear: some at a time."""
+        pieces: list[bytes] = []
+        size = 0
+        while size < _GATHERED and not self._over:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                self._over = True
+                raise InvalidInput("the client has gone before the end of its request")
+            self._over = not message.get("more_body", False)
+            pieces.append(message.get("body", b""))
+            size += len(pieces[-1])
+        return b"".join(pieces)
 
     async def drain(self) -> None:
         """Let go of what nobody has read, up to a bound."""

@@ -12,6 +12,7 @@ from iryo.errors import AccessDenied, InvalidInput, Unavailable
 from iryo.imaging.model import ImportObserver, Unobserved
 from iryo.imaging.service.location import Location, S3Place, within
 from iryo.imaging.service.places import Places
+from iryo.imaging.service.turns import Turns
 from iryo.jobs import Job, Jobs
 from iryo.store.address import StoreAddress, Stores
 from iryo.store.objects import Objects, S3Access
@@ -62,6 +63,7 @@ class Room:
     """Runs what was received, now and in the calling thread."""
     clock: Callable[[], datetime] = utcnow
     places: Places = field(default_factory=Places)
+    turns: Turns = field(default_factory=Turns)
     watch: ImportObserver = field(default_factory=Unobserved)
 
     @property

@@ -1,6 +1,8 @@
 """What senders bring: durable, then visible, whatever happens between."""
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -19,8 +21,9 @@ from iryo.imaging.service.receive import (
     Sender,
     run_receive,
 )
+from iryo.imaging.service.staging import stage
 from iryo.imaging.store import arrivals, staged_files
-from iryo.jobs import JobRunner
+from iryo.jobs import Job, JobRunner, Jobs
 from tests.imaging.house import House
 from tests.imaging.site import make_instance
 
@@ -245,6 +248,82 @@ def test_who_waits_is_told_when_something_is_away(
         connection.execute(update(jobs).values(due_at=house.room.clock()))
     received(house)
     assert len(house.sets()) == 1
+
+
+def committed(house: House, *sops: str) -> Reception:
+    """A reception whose sender waits."""
+    reception = Reception(house.room, house.store, SENDER)
+    for number, sop in enumerate(sops):
+        reception.add([made(house, sop, number=number)])
+    reception.commit(visible=True)
+    return reception
+
+
+def outcomes(reception: Reception) -> list[str]:
+    return [one.outcome.value for one in reception.settle()]
+
+
+def test_who_has_the_turn_does_it_for_all_who_wait(house: House) -> None:
+    first, second = committed(house, "1.2.3.1.1"), committed(house, "1.2.3.1.2", "1.2.3.1.3")
+    assert outcomes(first) == ["stored"]
+    (image_set,) = house.sets()
+    assert (house.found(image_set).version, house.found(image_set).instance_count) == (1, 3)
+    assert outcomes(second) == ["stored"] * 2
+    assert house.found(image_set).version == 1
+    with house.app.database.read() as connection:
+        jobs = house.app.jobs.list(connection, kind=RECEIVE_KIND, scope=house.store)
+    assert len(jobs) == 1
+    assert (rows(house), inbox(house)) == ([], [])
+
+
+def test_who_brings_much_has_a_job_alone(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("iryo.imaging.service.receive.reception._FEW", 1)
+    few, much = committed(house, "1.2.3.1.1"), committed(house, "1.2.3.1.2", "1.2.3.1.3")
+    assert outcomes(much) == ["stored"] * 2
+    assert [row.outcome for row in rows(house)] == ["waiting"]
+    assert outcomes(few) == ["stored"]
+
+
+def test_what_another_process_has_is_waited_for(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reception = committed(house, "1.2.3.1.1")
+    looked, claimed = threading.Event(), threading.Event()
+
+    def staged(*given: Any) -> Iterator[int]:
+        claimed.set()
+        assert looked.wait(30)
+        return stage(*given)
+
+    found = Jobs.find
+
+    def find(jobs: Jobs, job_id: str) -> Job:
+        looked.set()
+        return found(jobs, job_id)
+
+    monkeypatch.setattr(Jobs, "find", find)
+    monkeypatch.setattr("iryo.imaging.service.receive.publishing.stage", staged)
+    with ThreadPoolExecutor(1) as other:
+        done = other.submit(received, house)
+        assert claimed.wait(30)
+        assert outcomes(reception) == ["stored"]
+        done.result()
+
+
+def test_what_another_process_cannot_do_now_is_told(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = committed(house, "1.2.3.1.1"), committed(house, "1.2.3.1.2")
+
+    def away(*_: Any) -> None:
+        raise Unavailable("the store is away")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("iryo.imaging.service.receive.publishing.stage", away)
+        with pytest.raises(Unavailable, match="is kept"):
+            first.settle()
+    with pytest.raises(Unavailable, match="is kept"):
+        second.settle()
 
 
 def test_a_data_store_that_waits_is_not_deleted(house: House) -> None:

@@ -45,7 +45,7 @@ def run_receive(room: Room, context: JobContext) -> dict[str, Any]:
     done = 0
     with room.database.read() as connection:
         datastore = require_active(connection, context.job.scope)
-    while some := _claim(room, context):
+    while _is_needed(room, context) and (some := _claim(room, context)):
         context.check()
         sequence = itertools.count(next_sequence(room, context.job.id))
         batch = Batch(
@@ -75,6 +75,20 @@ def unclaimed(datastore_id: str) -> ColumnElement[bool]:
     )
 
 
+def _is_needed(room: Room, context: JobContext) -> bool:
+    """Whether this job goes on: somebody may wait for it alone, and others have jobs themselves."""
+    reception = context.job.payload["reception"]
+    if reception is None:
+        return True
+    table = arrivals.c
+    mine = and_(table.outcome == Outcome.WAITING.value, table.job_id == context.job.id)
+    left = and_(unclaimed(context.job.scope), table.reception == reception)
+    with room.database.read() as connection:
+        return (
+            connection.execute(select(table.id).where(or_(mine, left)).limit(1)).first() is not None
+        )
+
+
 def _claim(room: Room, context: JobContext) -> Sequence[Row[Any]]:
     """The arrivals of the next round: those that the job has, then those that nobody has."""
     table = arrivals
@@ -82,7 +96,7 @@ def _claim(room: Room, context: JobContext) -> Sequence[Row[Any]]:
     with room.database.write() as connection:
         context.hold(connection)
         wanted: ColumnElement[bool] = mine
-        if context.job.payload["reception"] is None:  # all that has come, whoever brought it
+        if not context.job.payload.get("alone"):  # all that has come, whoever brought it
             wanted = or_(mine, unclaimed(context.job.scope))
         query = (
             select(table)

@@ -2,19 +2,20 @@
 
 import mmap
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Final
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import Connection, delete, insert, select
 
 from iryo import dicom
 from iryo.errors import TooLarge, Unavailable
 from iryo.imaging.service.datastores import hold_active
 from iryo.imaging.service.identifiers import class_of, identifiers
 from iryo.imaging.service.receive.model import Arrived, Outcome, Result, Sender
-from iryo.imaging.service.receive.publishing import RECEIVE_KIND, clear_inbox
+from iryo.imaging.service.receive.publishing import RECEIVE_KIND, clear_inbox, unclaimed
 from iryo.imaging.service.room import Room
 from iryo.imaging.service.rows import keep_packs
 from iryo.imaging.store import arrivals, inbox_key
@@ -28,6 +29,10 @@ __all__ = ["Reception"]
 _HELD: Final = 16 << 20
 _PIECE: Final = 1 << 20
 _ATTEMPTS: Final = 20
+# A reception of more than so many has a job of its own: theirs are done side by side.
+_FEW: Final = 32
+_SHORTEST: Final = 0.01  # seconds from one look to the next at what another process does
+_LONGEST: Final = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +70,7 @@ class Reception:
         self._held_bytes = 0
         self._placed: list[_Placed] = []
         self._count = 0
+        self._visible = False
         self._job_id: str | None = None
 
     def add(
@@ -115,15 +121,10 @@ class Reception:
         with room.database.write() as connection:
             hold_active(connection, self._datastore_id)
             keep_packs(connection, self._datastore_id, {one.key for one in placed})
-            if visible:
-                self._job_id = room.jobs.submit(
-                    connection,
-                    kind=RECEIVE_KIND,
-                    scope=self._datastore_id,
-                    payload={"reception": self.id},
-                    max_attempts=_ATTEMPTS,
-                ).id
+            if visible and len(placed) > _FEW:
+                self._job_id = self._submit(connection, alone=True)
             connection.execute(insert(arrivals), [self._row(one, now) for one in placed])
+        self._visible = visible
 
     def settle(self) -> list[Result]:
         """Wait until what was committed with `visible` is, and tell what became of each arrival.
@@ -131,16 +132,12 @@ class Reception:
         Raises:
             Unavailable: that must wait for something that is away; it is kept, and will be done.
         """
-        if self._job_id is None:
+        if not self._visible:
             return []
-        try:
-            job = self._room.run_job(self._job_id, _give_up)
-        except _LaterError:
-            raise Unavailable(
-                "what was sent is kept, and becomes visible when what is away is back"
-            ) from None
-        if job.state is not JobState.COMPLETED:
-            raise Unavailable("what was sent is kept, but could not yet be made visible")
+        if self._job_id is not None:
+            self._run(self._job_id)
+        else:
+            self._take_turn()
         query = select(arrivals).where(arrivals.c.reception == self.id).order_by(arrivals.c.number)
         with self._room.database.write() as connection:
             found = connection.execute(query).all()
@@ -156,6 +153,57 @@ class Reception:
         self._room.objects.delete(sorted(keys))
 
     # ----------------------------------------------------------------------------------- within
+
+    def _submit(self, connection: Connection, *, alone: bool) -> str:
+        """Ask for a job that sees to this reception: `alone`, or to what else waits too."""
+        return self._room.jobs.submit(
+            connection,
+            kind=RECEIVE_KIND,
+            scope=self._datastore_id,
+            payload={"reception": self.id, "alone": alone},
+            max_attempts=_ATTEMPTS,
+        ).id
+
+    def _run(self, job_id: str) -> None:
+        """Run a job in this thread, or follow it where another has it."""
+        try:
+            job = self._room.run_job(job_id, _give_up)
+        except _LaterError:
+            raise Unavailable(_LATER) from None
+        if job.state is not JobState.COMPLETED:
+            raise Unavailable("what was sent is kept, but could not yet be made visible")
+
+    def _take_turn(self) -> None:
+        """Wait until others have made this visible, or do it for all who wait."""
+        room, pause = self._room, _SHORTEST
+        while True:
+            with room.turns.of(self._datastore_id):
+                free, holders = self._waiting()
+                if free:
+                    with room.database.write() as connection:
+                        job_id = self._submit(connection, alone=False)
+                    self._run(job_id)
+                    free, holders = self._waiting()
+            if free:
+                continue  # its holder has given up meanwhile
+            if not holders:
+                return
+            for holder in holders:  # another process has it
+                job = room.jobs.find(holder)
+                if job.state is JobState.SUBMITTED and job.message:
+                    raise Unavailable(_LATER)
+            time.sleep(pause)
+            pause = min(2 * pause, _LONGEST)
+
+    def _waiting(self) -> tuple[bool, set[str]]:
+        """Whether arrivals wait that no job has; the jobs that have others."""
+        table = arrivals.c
+        query = select(table.job_id, unclaimed(self._datastore_id)).where(
+            table.reception == self.id, table.outcome == Outcome.WAITING.value
+        )
+        with self._room.database.read() as connection:
+            found = connection.execute(query.distinct()).all()
+        return any(free for _, free in found), {job for job, free in found if not free}
 
     def _read(self, data: "bytes | mmap.mmap") -> Arrived:
         instance = dicom.read(data)
@@ -231,6 +279,9 @@ class Reception:
             "job_id": self._job_id,
             "attempts": 0,
         }
+
+
+_LATER: Final = "what was sent is kept, and becomes visible when what is away is back"
 
 
 def _give_up(_: str) -> None:
