@@ -5,12 +5,14 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Final, Self
 
 from iryo.access import Access, Audit, Caller
 from iryo.access.bearer import BearerTokens
 from iryo.access.credentials import Credentials
+from iryo.access.forward import Forwarder
+from iryo.access.forwarding import open_forwarder
 from iryo.access.keyfile import KeyFile
 from iryo.access.oidc import Provider
 from iryo.backup import BACKUP_KIND, Installation, run_backup
@@ -27,6 +29,7 @@ from iryo.imaging.service.location import Location, parse_location
 from iryo.imaging.service.naming import image_sets_naming
 from iryo.imaging.service.receive import RECEIVE_KIND, Keeper, run_receive
 from iryo.imaging.service.room import Room
+from iryo.imaging.service.subjects import subjects
 from iryo.imaging.store import IMPORT_KIND
 from iryo.jobs import Handler, JobRunner, Jobs
 from iryo.jobs.census import Census, take_census
@@ -130,6 +133,19 @@ class App:
             clock=_now,
             max_body=self.settings.max_body,
             observer=self.observers.requests,
+        )
+
+    @cached_property
+    def forwarder(self) -> Forwarder | None:
+        """Sends audit messages to the collector that the settings name, if they do."""
+        settings = self.settings
+        if (url := settings.audit_syslog) is None:
+            return None
+        return open_forwarder(
+            (self.database, self.audit, partial(subjects, self.room)),
+            (url, settings.ae_title),
+            settings.audit_syslog_ca,
+            (settings.tls_certificate, settings.tls_key),
         )
 
     @cached_property

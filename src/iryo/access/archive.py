@@ -19,6 +19,7 @@ import orjson
 from sqlalchemy import delete, select
 
 from iryo.access.audit import Audit
+from iryo.access.forward import unsent_after
 from iryo.access.model import AuditEvent
 from iryo.access.store import audit
 from iryo.errors import Conflict, Damaged, InvalidInput, Unavailable
@@ -107,7 +108,9 @@ def read_archive(path: Path) -> Archive:
     return Archive(rows, total.hexdigest())
 
 
-def prune(database: Database, log: Audit, path: Path, event: AuditEvent) -> tuple[Archive, int]:
+def prune(
+    database: Database, log: Audit, path: Path, event: AuditEvent, *, forwarded: bool = False
+) -> tuple[Archive, int]:
     """Delete the rows that a file holds, and note in the log that they are gone.
 
     Args:
@@ -116,6 +119,8 @@ def prune(database: Database, log: Audit, path: Path, event: AuditEvent) -> tupl
         path: a file that `export` has written.
         event: what is noted in each transaction; its resource becomes the SHA-256 of the file, its
             detail how many rows went, and the numbers of the first and the last.
+        forwarded: whether rows are sent on as audit messages: then those that have yet to be sent
+            stay.
 
     Returns:
         What the file holds, and how many rows are gone.
@@ -135,10 +140,14 @@ def prune(database: Database, log: Audit, path: Path, event: AuditEvent) -> tupl
                 for row in connection.execute(query)
                 if _line(_event(row._mapping)) == wanted[row.id]  # noqa: SLF001 - documented
             ]
+            if forwarded:
+                sent = unsent_after(connection)
+                same = [number for number in same if sent is not None and number <= sent]
             if same:
-                connection.execute(delete(audit).where(audit.c.id.in_(same)))
                 detail = {"rows": len(same), "first": min(same), "last": max(same)}
+                # Before they go: SQLite would give their numbers out again if none were left.
                 log.record_in(connection, replace(event, detail=detail))
+                connection.execute(delete(audit).where(audit.c.id.in_(same)))
         gone += len(same)
     return held, gone
 

@@ -13,7 +13,7 @@ from sqlalchemy import (
 
 from iryo.store.sql import Json, Ordered, Timestamp, metadata
 
-__all__ = ["audit", "grants", "keys", "spools"]
+__all__ = ["audit", "cursors", "grants", "keys", "spools"]
 
 # `sealed`: the secret, encrypted (see keyfile.py).
 keys = Table(
@@ -65,4 +65,16 @@ spools = Table(
     metadata,
     Column("name", Ordered(64), primary_key=True),
     Column("drained", BigInteger, nullable=False),
+)
+
+# Up to which row the audit log has been sent on, and who sends it now. `gaps`: numbers below
+# `sent` whose rows had not come: [first, last, microseconds of when that was seen].
+cursors = Table(
+    "access_audit_cursors",
+    metadata,
+    Column("name", Ordered(64), primary_key=True),
+    Column("sent", BigInteger, nullable=False),
+    Column("gaps", Json, nullable=False),
+    Column("holder", String(64)),
+    Column("held_until", Timestamp, nullable=False),
 )

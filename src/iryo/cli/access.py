@@ -306,7 +306,13 @@ def _prune(shell: Shell, path: Path, until: str | None) -> None:
         outcome="allowed",
         request_id=new_id(),
     )
-    held, gone = archive.prune(shell.app.database, shell.app.audit, path, event)
+    held, gone = archive.prune(
+        shell.app.database,
+        shell.app.audit,
+        path,
+        event,
+        forwarded=shell.app.settings.audit_syslog is not None,
+    )
     if shell.json:
         shell.emit({"rows": held.rows, "sha256": held.sha256, "removed": gone})
     else:

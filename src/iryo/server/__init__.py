@@ -115,11 +115,17 @@ def serve_on(app: App, listener: socket.socket, *, ready: Callable[[], None]) ->
 
     server = Server(config, started, readiness)
     app.audit.start()
+    if app.forwarder is not None:
+        app.forwarder.start()
     # What is loaded now stays: the collector need not look at it again and again.
     gc.collect()
     gc.freeze()
-    with _terminating_gently():
-        server.run(sockets=[listener])
+    try:
+        with _terminating_gently():
+            server.run(sockets=[listener])
+    finally:
+        if app.forwarder is not None:
+            app.forwarder.stop()
 
 
 @contextmanager
