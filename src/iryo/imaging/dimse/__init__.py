@@ -7,6 +7,6 @@
     association.py    messages on an established association (PS3.7 6.3, PS3.8 annex E)
     requestor.py      associations that we ask for
 
-PDUs of A-ASSOCIATE are coded by pynetdicom, and so are identifiers; P-DATA, which is nearly all
-there is, goes from the socket to who stores it without a copy in between.
+What is stored goes from the socket to who stores it, a fragment at a time. Why the upper layer is
+our own: docs/decisions/0016-an-upper-layer-of-our-own.md.
 """
