@@ -248,8 +248,14 @@ def test_what_answers_have(archive: House) -> None:
         "00080005", "00080016", "00080018", "00080056", "0020000D", "0020000E", "00200013",
         "00280008", "00280010", "00280011", "00280100",
     }  # fmt: skip
-    above = objects(answers(archive, Level.INSTANCE, asked={"InstanceNumber": "2"}, upper=True))[0]
-    assert tags(above) >= tags(study) | (tags(one) - {"00400275"})
+    number = {"InstanceNumber": "2"}
+    whole = frozenset({Level.STUDY, Level.SERIES})
+    above = objects(answers(archive, Level.INSTANCE, asked=number, upper=whole))[0]
+    assert tags(above) >= tags(study) | tags(one)
+    of_series = frozenset({Level.SERIES})
+    half = objects(answers(archive, Level.INSTANCE, asked=number, upper=of_series))[0]
+    assert tags(half) >= tags(one)
+    assert "00100010" not in half
 
 
 def test_what_is_included(archive: House) -> None:

@@ -128,11 +128,12 @@ def _of_series(room: Room, row: Row[Any], wanted: Wanted, tests: Tree) -> list[F
     parts = instances_of(document)
     chosen = [one for one in uid.values if one in parts] if isinstance(uid, Test) else list(parts)
     upper = upper_of(row, wanted)
-    if wanted.question.upper or wanted.extras_at(Level.SERIES):
+    whole = Level.SERIES in wanted.question.upper
+    if whole or wanted.extras_at(Level.SERIES):
         of_series = orjson.loads(row.answer)
         extras = wanted.extras_at(Level.SERIES)
         kept = {tag: value for tag, value in orjson.loads(row.others).items() if tag in extras}
-        upper = {**upper, **kept, **(of_series if wanted.question.upper else {})}
+        upper = {**upper, **kept, **(of_series if whole else {})}
     found = []
     for sop in chosen:
         said = effective(document, sop)

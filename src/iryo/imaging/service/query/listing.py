@@ -75,7 +75,7 @@ def upper_of(row: Row[Any], wanted: Wanted) -> Values:
     if not _has_study(row):
         return {}
     answer = orjson.loads(row.study)
-    if not wanted.question.upper:
+    if Level.STUDY not in wanted.question.upper:
         answer = {tag: value for tag, value in answer.items() if tag in asked}
     if extras:
         others = orjson.loads(row.study_others)
@@ -114,7 +114,8 @@ def series_rows(
             connection, datastore_id, of_study, combined=wanted.question.combined
         )
     asked = any(tag != _STUDY_UID for tag in wanted.extras if _of_study(tag))
-    joined = bool(conditions or rest_of_study or wanted.question.upper or asked)
+    upper = Level.STUDY in wanted.question.upper
+    joined = bool(conditions or rest_of_study or upper or asked)
     if joined:
         columns += [studies.c.answer.label("study"), studies.c.others.label("study_others")]
     query = select(*columns).where(series.c.datastore_id == datastore_id, *made)

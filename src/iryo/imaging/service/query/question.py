@@ -32,7 +32,8 @@ class Question:
         include: tags that answers have besides; None: all of the level.
         limit: at most so many answers; None: as many as there are.
         offset: so many are passed over first.
-        upper: answers have what the levels above must answer as well (PS3.18 10.6.3.3).
+        upper: levels above, STUDY and SERIES, whose required attributes answers have as well
+            (PS3.18 10.6.3.3).
         combined: ranges of StudyDate and StudyTime are one range from one moment to another
             (PS3.4 C.2.2.2.5, as negotiated), else a range of days and one of times of day.
     """
@@ -43,7 +44,7 @@ class Question:
     include: frozenset[int] | None = frozenset()
     limit: int | None = None
     offset: int = 0
-    upper: bool = False
+    upper: frozenset[Level] = frozenset()
     combined: bool = False
 
 
