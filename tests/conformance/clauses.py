@@ -41,9 +41,24 @@ class Clause:
 
 _DOOR: Final = "imaging/dicomweb/test_door.py::"
 _STOW: Final = "imaging/dicomweb/test_stow.py::"
+_QIDO: Final = "imaging/dicomweb/test_qido.py::"
+_ENGINE: Final = "imaging/service/query/test_engine.py::"
 _CAPABILITIES: Final = "imaging/dicomweb/test_capabilities.py::"
 
 CLAUSES: Final = (
+    Clause(
+        "PS3.18",
+        "8.3.4",
+        "attribute matching, fuzzymatching, includefield, limit and offset, Warning 299",
+        (
+            f"{_QIDO}test_keys_by_keyword_tag_and_path",
+            f"{_QIDO}test_what_is_included",
+            f"{_QIDO}test_more_than_may_be_given_is_said",
+            f"{_QIDO}test_what_cannot_be_asked_is_named",
+            f"{_ENGINE}test_names_are_found_by_beginnings_of_words",
+        ),
+        note="parameters that are no attribute are refused with 400, by name",
+    ),
     Clause(
         "PS3.18",
         "8.5",
@@ -84,5 +99,28 @@ CLAUSES: Final = (
             f"{_STOW}test_parts_at_fault_cost_nothing_but_themselves",
             f"{_STOW}test_nothing_that_can_be_stored_is_a_conflict",
         ),
+    ),
+    Clause(
+        "PS3.18",
+        "10.6.1",
+        "search for studies, series and instances, hierarchical and relational",
+        (
+            f"{_QIDO}test_a_client_of_others_searches_for_studies",
+            f"{_QIDO}test_a_client_of_others_searches_for_series",
+            f"{_QIDO}test_a_client_of_others_searches_for_instances",
+        ),
+    ),
+    Clause(
+        "PS3.18",
+        "10.6.3",
+        "status codes and returned attributes of tables 10.6.3-3 to 10.6.3-5",
+        (
+            f"{_ENGINE}test_what_answers_have",
+            f"{_ENGINE}test_what_is_included",
+            f"{_QIDO}test_nothing_is_an_empty_list",
+            f"{_QIDO}test_forms",
+        ),
+        State.PARTLY,
+        "application/dicom+json; not multipart/related of application/dicom+xml (406)",
     ),
 )
