@@ -126,7 +126,7 @@ def render(
         eight = _eight_bits(array[:, :, :3], description)
         return ybr_to_rgb(eight) if colours.startswith("YBR_FULL") else eight
     grey = array if array.ndim == 2 else array[:, :, 0]
-    shown = _voi(_modality(grey, seen), seen, window, description)
+    shown = _grey(grey, seen, window, description)
     if colours == "MONOCHROME1":
         np.subtract(255, shown, out=shown)
     return shown
@@ -145,6 +145,27 @@ def ybr_to_rgb(array: Bytes) -> Bytes:
     rgb = np.stack((y + 1.402 * cr, y - 0.344136 * cb - 0.714136 * cr, y + 1.772 * cb), axis=-1)
     eight: Bytes = np.clip(np.rint(rgb), 0, 255).astype(np.uint8)
     return eight
+
+
+def _grey(
+    grey: Samples, seen: Look, window: tuple[float, float] | None, description: PixelDescription
+) -> Bytes:
+    """The grey pipeline up to the presentation.
+
+    Where there are more samples than values they can have, each value goes through it once. Not
+    where a modality LUT meets the whole range of values: of an entry that no sample has nothing is
+    to be seen.
+    """
+    plain = window is not None or seen.modality is None
+    if plain and grey.size and grey.dtype.kind in "iu" and grey.dtype.itemsize <= 2:
+        low, high = int(grey.min()), int(grey.max())
+        if high - low < grey.size // 2:
+            values = np.arange(low, high + 1, dtype=grey.dtype if high < 32767 else np.int64)
+            table = _voi(_modality(values, seen), seen, window, description)
+            index = grey if low == 0 and grey.dtype.kind == "u" else grey.astype(np.intp) - low
+            found: Bytes = table[index]
+            return found
+    return _voi(_modality(grey, seen), seen, window, description)
 
 
 def _modality(grey: Samples, seen: Look) -> NDArray[Any]:

@@ -3,11 +3,13 @@
 from typing import Final
 
 from iryo.access import Role
+from iryo.imaging.dicomweb import wado_rendered, wado_uri
 from iryo.imaging.dicomweb.call import Answer, Route
 from iryo.imaging.dicomweb.retrieval import OCTETS
 from iryo.imaging.dicomweb.wado_frames import frames, ready
 from iryo.imaging.dicomweb.wado_instances import DICOM, ZIP, instances
 from iryo.imaging.dicomweb.wado_metadata import JSON, bulkdata, metadata
+from iryo.imaging.service.rendering import JPEG, PNG
 
 __all__ = ["ROUTES"]
 
@@ -61,6 +63,56 @@ ROUTES: Final[tuple[Route, ...]] = (
         summary="A binary value of an instance (PS3.18 10.4.1.1.5)",
         gives=(_MULTIPART, OCTETS),
         parameters=("accept", "imageSetId"),
+    ),
+    *_levels(
+        "Rendered",
+        lambda call: (
+            wado_rendered.instance(call)
+            if "instance" in call.path
+            else wado_rendered.rendered(call)
+        ),
+        "/rendered",
+        "10.4.1.1.3",
+        (JPEG, PNG, _MULTIPART),
+        *wado_rendered.PARAMETERS,
+    ),
+    *_levels(
+        "Thumbnail",
+        wado_rendered.thumbnail,
+        "/thumbnail",
+        "10.4.1.1.4",
+        (JPEG, PNG),
+        *wado_rendered.PARAMETERS,
+    ),
+    Route(
+        "GET",
+        f"{_INSTANCE}/frames/{{frames}}/rendered",
+        "RetrieveFramesRendered",
+        Role.READER,
+        wado_rendered.numbers,
+        summary="Frames as pictures (PS3.18 10.4.1.1.3)",
+        gives=(JPEG, PNG, _MULTIPART),
+        parameters=("accept", "imageSetId", *wado_rendered.PARAMETERS),
+    ),
+    Route(
+        "GET",
+        f"{_INSTANCE}/frames/{{frames}}/thumbnail",
+        "RetrieveFramesThumbnail",
+        Role.READER,
+        wado_rendered.thumbnail,
+        summary="A frame as a small picture (PS3.18 10.4.1.1.4)",
+        gives=(JPEG, PNG),
+        parameters=("accept", "imageSetId", *wado_rendered.PARAMETERS),
+    ),
+    Route(
+        "GET",
+        "/wado",
+        "RetrieveByUri",
+        Role.READER,
+        wado_uri.retrieve,
+        summary="An instance by a query: WADO-URI (PS3.18 9.4)",
+        gives=(JPEG, PNG, DICOM),
+        parameters=wado_uri.PARAMETERS,
     ),
     *_levels("", instances, "", "10.4.1.1.1", (_MULTIPART, DICOM, ZIP)),
 )

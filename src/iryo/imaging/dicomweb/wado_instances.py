@@ -23,7 +23,7 @@ from iryo.wire.accept import Form
 from iryo.wire.http import Response
 from iryo.wire.multipart_write import OutPart, new_boundary
 
-__all__ = ["DICOM", "ZIP", "Wanted", "instances", "pieces"]
+__all__ = ["DICOM", "ZIP", "Wanted", "file_of", "instances", "pieces"]
 
 DICOM: Final = "application/dicom"
 ZIP: Final = "application/zip"
@@ -122,6 +122,24 @@ def _negotiated(call: Call, found: Sequence[Stored]) -> tuple[Form, list[Wanted]
     if container is None:
         raise refused or NotAcceptable("found nothing that can be given")
     return container, wanted
+
+
+def file_of(call: Call, stored: Stored, target: str | None) -> tuple[Form, Iterator[bytes]]:
+    """An instance as a file in a transfer syntax, or (None) in the default one.
+
+    Raises:
+        NotAcceptable: it cannot be given in that.
+    """
+    alone = [f for f in forms(stored, alone=True) if f.media_type == DICOM and not f.multipart]
+    form = next(
+        (f for f in alone if f.transfer_syntax == target or (target is None and f.default)), None
+    )
+    if form is None:
+        listed = ", ".join(str(f.transfer_syntax) for f in alone)
+        raise NotAcceptable(
+            f"found a transfer syntax that is not offered, expected one of: {listed}"
+        )
+    return form, _started(pieces(call, Wanted(stored, form.transfer_syntax)))
 
 
 def pieces(call: Call, wanted: Wanted) -> Iterator[bytes]:
