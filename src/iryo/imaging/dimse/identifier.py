@@ -50,7 +50,7 @@ class Identifier:
         """Query/Retrieve Level (0008,0052)."""
         return self.text(LEVEL).upper()
 
-    def keys(self) -> Iterator[tuple[tuple[int, ...], str]]:
+    def paths(self) -> Iterator[tuple[tuple[int, ...], str]]:
         """Each key as tags and value: of a sequence the tags from outside in (PS3.4 C.2.2.2.6)."""
         yield from self._keys(self.instance.elements, ())
 
