@@ -21,6 +21,7 @@ from iryo.errors import Unavailable
 from iryo.imaging import aws as imaging_aws
 from iryo.imaging import dicomweb
 from iryo.imaging.dicomweb.entrance import Entrance
+from iryo.imaging.dimse.commitment import COMMITMENT_KIND, run_commitment
 from iryo.imaging.dimse.entity import Entity
 from iryo.imaging.dimse.tls import client_tls
 from iryo.imaging.service import condition, copies, deletion, imports, update
@@ -184,18 +185,8 @@ class App:
     @cached_property
     def entity(self) -> Entity:
         """The application entity that we are to DICOM devices."""
-        settings = self.settings
-        return Entity(
-            title=settings.ae_title,
-            room=self.room,
-            audit=self.audit,
-            query_results=settings.query_results,
-            max_upload=settings.max_upload,
-            observer=self.observers.dimse,
-            nudge=self.keeper.nudge,
-            tls=lambda: client_tls(
-                settings.dimse_tls_ca, settings.tls_certificate, settings.tls_key
-            ),
+        return replace(
+            _entity(self.settings, self.room, self.audit, self.observers), nudge=self.keeper.nudge
         )
 
     def note_state(self) -> None:
@@ -269,7 +260,10 @@ def open_app(settings: Settings, *, serving: bool = False, board: Board | None =
             watch=observers.imports,
         )
         runner = JobRunner(
-            jobs, _handlers(room), threads=settings.job_threads, lease_seconds=settings.job_lease
+            jobs,
+            _handlers(room, _entity(settings, room, audit, observers)),
+            threads=settings.job_threads,
+            lease_seconds=settings.job_lease,
         )
         stack.callback(runner.stop)
         # Whoever waits for what they have sent to become visible does it, in their own thread.
@@ -323,13 +317,26 @@ def s3_access(settings: Settings) -> S3Access:
     )
 
 
-def _handlers(room: Room) -> dict[str, Handler]:
+def _entity(settings: Settings, room: Room, audit: Audit, observers: Observers) -> Entity:
+    return Entity(
+        title=settings.ae_title,
+        room=room,
+        audit=audit,
+        query_results=settings.query_results,
+        max_upload=settings.max_upload,
+        observer=observers.dimse,
+        tls=lambda: client_tls(settings.dimse_tls_ca, settings.tls_certificate, settings.tls_key),
+    )
+
+
+def _handlers(room: Room, entity: Entity) -> dict[str, Handler]:
     """Each kind of job and who does it."""
     return {
         IMPORT_KIND: lambda context: imports.run_import(room, context),
         update.UPDATE_KIND: lambda context: update.run_update(room, context),
         copies.COPY_KIND: lambda context: copies.run_copy(room, context),
         deletion.DELETE_KIND: lambda context: deletion.run_delete(room, context),
+        COMMITMENT_KIND: lambda context: run_commitment(entity, context),
         verify.VERIFY_KIND: lambda context: verify.run_verify(room, context),
         compact.COMPACT_KIND: lambda context: compact.run_compact(room, context),
         RECEIVE_KIND: lambda context: run_receive(room, context),

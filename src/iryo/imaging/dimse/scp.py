@@ -14,6 +14,7 @@ from iryo.imaging.dimse import associate
 from iryo.imaging.dimse.association import Association, Message, abort
 from iryo.imaging.dimse.channel import MAX_ASSOCIATE, Channel, PduType
 from iryo.imaging.dimse.command import RESPONSE, Element, Operation
+from iryo.imaging.dimse.commitment import act
 from iryo.imaging.dimse.echo import echo
 from iryo.imaging.dimse.entity import Entity, Session
 from iryo.imaging.dimse.failures import AssociationEnded, Malformed, Rejected
@@ -35,6 +36,7 @@ OPERATIONS: Final[Mapping[int, Answer]] = {
     Operation.C_STORE: store,
     Operation.C_GET: get,
     Operation.C_MOVE: move,
+    Operation.N_ACTION: act,
 }
 """Who answers which request. Each sends its responses, and returns the status of the last."""
 
