@@ -151,14 +151,19 @@ class Archive:
 
 @contextmanager
 def listening(
-    app: App, *, most: int = 10, timeouts: Timeouts = FAST, most_bytes: int = 1 << 30
+    app: App,
+    *,
+    most: int = 10,
+    timeouts: Timeouts = FAST,
+    most_bytes: int = 1 << 30,
+    most_results: int = 1000,
 ) -> Iterator[int]:
     """An SCP in this process; its port."""
     entity = Entity(
         "IRYO",
         app.room,
         app.audit,
-        app.settings.query_results,
+        most_results,
         most_bytes,
         timeouts,
         app.observers.dimse,

@@ -185,13 +185,11 @@ def _for_storage(transfers: tuple[str, ...], *, sends: bool) -> str | None:
 def _extended(uid: str, asked: bytes) -> bytes:
     """What of extended negotiation is agreed to (PS3.4 C.5.1.1, C.5.2.1, C.5.3.1).
 
-    Of queries: byte 1 relational, 2 combined date and time, 3 fuzzy matching of names; of
-    retrieval: byte 1 relational. We agree to fuzzy matching, and to relational queries: a key of
-    any level is looked for at any level. Zone adjustment and the others are declined.
+    Of queries: byte 1 relational, 2 combined date and time, 3 fuzzy matching of names; all three.
+    Of what comes after, and of retrieval (byte 1 relational), nothing.
     """
     answer = bytearray(len(asked[:8]))
     if uid in FIND:
-        for at in (0, 2):
-            if at < len(answer):
-                answer[at] = asked[at] & 1
+        for at, value in enumerate(asked[:3]):
+            answer[at] = value & 1
     return bytes(answer)

@@ -3,12 +3,12 @@
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
 from iryo.access import AuditEvent, Role
-from iryo.errors import InvalidInput, IryoError, NotFound
+from iryo.errors import InvalidInput, IryoError, NotFound, TooLarge
 from iryo.imaging.dimse.association import Association, Message
 from iryo.imaging.dimse.command import Element, Value
 from iryo.imaging.dimse.entity import Session
@@ -18,10 +18,9 @@ from iryo.imaging.dimse.offer import GET, MOVE, Root
 from iryo.imaging.dimse.requestor import associate
 from iryo.imaging.dimse.sending import Cancelled, proposals, send_stored
 from iryo.imaging.dimse.status import Status, comment, general
-from iryo.imaging.model import Field, SearchFilter, SearchQuery
 from iryo.imaging.service import peers
+from iryo.imaging.service.query import Key, Level, Question, ask
 from iryo.imaging.service.retrieve import Stored, stored_instances
-from iryo.imaging.service.search import search
 
 __all__ = ["get", "move"]
 
@@ -177,15 +176,15 @@ def _studies_of(session: Session, patient_id: str) -> list[str]:
 
     Raises:
         InvalidInput: no patient is named.
+        TooLarge: there are too many.
     """
     if not patient_id or set(patient_id) & set("*?\\"):
         raise InvalidInput("found no single PatientID, expected one at level PATIENT", where="keys")
-    query = SearchQuery(filters=(SearchFilter(Field.PATIENT_ID, patient_id),))
-    studies: dict[str, None] = {}
-    while page := search(session.room, session.peer.datastore_id, query):
-        studies.update((one.study_uid, None) for one in page if one.is_primary)
-        query = replace(query, after=page[-1].position)
-    return list(studies)
+    question = Question(Level.STUDY, (Key((_PATIENT_ID,), patient_id),))
+    answers = ask(session.room, session.peer.datastore_id, question, session.entity.query_results)
+    if answers.truncated:
+        raise TooLarge(f"found more than {len(answers)} studies of the patient")
+    return [one.study_uid for one in answers]
 
 
 def _audit(session: Session, action: str, found: Iterable[Stored], detail: dict[str, str]) -> None:

@@ -18,6 +18,7 @@ from iryo.imaging.dimse.commitment import act
 from iryo.imaging.dimse.echo import echo
 from iryo.imaging.dimse.entity import Entity, Session
 from iryo.imaging.dimse.failures import AssociationEnded, Malformed, Rejected
+from iryo.imaging.dimse.finding import find
 from iryo.imaging.dimse.offer import grant
 from iryo.imaging.dimse.refusals import Refusals
 from iryo.imaging.dimse.retrieving import get, move
@@ -34,6 +35,7 @@ Answer = Callable[[Session, Message], int]
 OPERATIONS: Final[Mapping[int, Answer]] = {
     Operation.C_ECHO: echo,
     Operation.C_STORE: store,
+    Operation.C_FIND: find,
     Operation.C_GET: get,
     Operation.C_MOVE: move,
     Operation.N_ACTION: act,
