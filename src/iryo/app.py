@@ -1,7 +1,7 @@
 """The one place where things are put together: seams, rooms, doors."""
 
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -33,12 +33,12 @@ from iryo.imaging.service.room import Room
 from iryo.imaging.service.subjects import subjects
 from iryo.imaging.store import IMPORT_KIND
 from iryo.jobs import Handler, JobRunner, Jobs
-from iryo.jobs.census import Census, take_census
 from iryo.settings import Settings
 from iryo.store.address import StoreAddress
 from iryo.store.objects import Objects, S3Access, open_objects
 from iryo.store.sql import Database
-from iryo.watch import Board, Gauges, Observers, Probe, own_board
+from iryo.watch import Board, Observers, own_board
+from iryo.watch.census import jobs_that_wait
 from iryo.watch.objects import WatchedObjects
 from iryo.watch.spans import NO_SPANS, Spans
 from iryo.wire import PageTokens
@@ -58,8 +58,6 @@ __all__ = [
 ]
 
 KEY_FILE: Final = "iryo.key"
-_CENSUS_SECONDS: Final = 5.0
-_CENSUS_PATIENCE: Final = 2.0
 _COLLECT_AFTER: Final = 100_000  # new containers
 
 RESUMABLE: Final = frozenset({IMPORT_KIND})
@@ -240,7 +238,7 @@ def open_app(settings: Settings, *, serving: bool = False, board: Board | None =
         audit = Audit(database, settings.home / "audit")
         stack.callback(audit.close)
         jobs = Jobs(database, observer=observers.jobs)
-        board.ask_also(_jobs_that_wait(database))
+        board.ask_also(jobs_that_wait(database))
         room = Room(
             database=database,
             objects=objects,
@@ -352,26 +350,6 @@ def _spans(settings: Settings, board: Board, stack: ExitStack) -> Spans:
     telemetry = Telemetry(settings.otel_endpoint, board.own.role)
     stack.callback(telemetry.close)
     return telemetry
-
-
-def _jobs_that_wait(database: Database) -> Gauges:
-    """What the database says of jobs, for the metrics; it is asked every few seconds at most."""
-
-    def census() -> Census:
-        with database.read() as connection:
-            return take_census(connection, _now())
-
-    probe = Probe(census, fresh=_CENSUS_SECONDS, patience=_CENSUS_PATIENCE)
-
-    def gauges() -> Iterator[tuple[str, tuple[str, ...], float]]:
-        found = probe.ask()
-        yield "iryo_database_up", (), float(found is not None)
-        if found is not None:
-            yield "iryo_jobs_oldest_waiting_seconds", (), found.oldest_wait
-            for (kind, state), count in found.counts.items():
-                yield "iryo_jobs", (kind, state.lower()), count
-
-    return gauges
 
 
 def _import_roots(settings: Settings) -> tuple[Location, ...] | None:
