@@ -114,8 +114,11 @@ def talk_instance() -> bytes:
     )
 
 
-def ct_series(slices: int = CT_SLICES) -> Iterator[bytes]:
-    """A head of ellipsoids with a bleeding in it, in Hounsfield units, one file per slice."""
+def ct_series(slices: int = CT_SLICES, study: int = 3) -> Iterator[bytes]:
+    """A head of ellipsoids with a bleeding in it, in Hounsfield units, one file per slice.
+
+    `study` is a number of its own for each study, from 3 on.
+    """
     noise = np.random.default_rng(2026)
     for number in range(1, slices + 1):
         height = (number - 0.5) / slices * 2 - 1
@@ -126,28 +129,28 @@ def ct_series(slices: int = CT_SLICES) -> Iterator[bytes]:
                 0x00080005: ("CS", "ISO_IR 192"),
                 0x00080008: ("CS", "DERIVED\\SECONDARY\\AXIAL"),
                 0x00080016: ("UI", CT_IMAGE),
-                0x00080018: ("UI", f"{ROOT}.3.3.{number}"),
+                0x00080018: ("UI", f"{ROOT}.{study}.3.{number}"),
                 0x00080020: ("DA", "20261125"),
                 0x00080030: ("TM", "101500"),
-                0x00080050: ("SH", "DEMO-2"),
+                0x00080050: ("SH", f"DEMO-{study - 1}"),
                 0x00080060: ("CS", "CT"),
                 0x00080070: ("LO", "iryo"),
                 0x00081030: ("LO", "頭部CT".encode()),
                 0x0008103E: ("LO", "Head, synthetic"),
                 0x00100010: ("PN", CT_NAME.encode()),
-                0x00100020: ("LO", "DEMO-0002"),
+                0x00100020: ("LO", f"DEMO-{study - 1:04d}"),
                 0x00100030: ("DA", "19610809"),
                 0x00100040: ("CS", "F"),
                 0x00180015: ("CS", "HEAD"),
                 0x00180050: ("DS", "2.5"),
-                0x0020000D: ("UI", f"{ROOT}.3.1"),
-                0x0020000E: ("UI", f"{ROOT}.3.2"),
+                0x0020000D: ("UI", f"{ROOT}.{study}.1"),
+                0x0020000E: ("UI", f"{ROOT}.{study}.2"),
                 0x00200010: ("SH", "1"),
                 0x00200011: ("IS", "2"),
                 0x00200013: ("IS", str(number)),
                 0x00200032: ("DS", f"-125\\-125\\{number * 2.5:g}"),
                 0x00200037: ("DS", "1\\0\\0\\0\\1\\0"),
-                0x00200052: ("UI", f"{ROOT}.3.4"),
+                0x00200052: ("UI", f"{ROOT}.{study}.4"),
                 0x00280002: ("US", 1),
                 0x00280004: ("CS", "MONOCHROME2"),
                 0x00280010: ("US", _CT_SIZE),

@@ -1,6 +1,7 @@
 """A real `iryo serve` in a process of its own, and other programs beside it."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -33,9 +34,10 @@ class Installation:
         return run([sys.executable, "-m", "iryo", "--home", str(self.home), *words])
 
     @contextmanager
-    def serving(self) -> Iterator[str]:
-        """Serve on a free port; gives the URL. The server is gone afterwards."""
+    def serving(self) -> Iterator[tuple[str, int]]:
+        """Serve on free ports; gives the URL and the port of DIMSE. Afterwards it has ended."""
         command = [sys.executable, "-m", "iryo", "--home", str(self.home), "--port", "0"]
+        command += ["--dimse-port", "0"]
         with (
             (self.home / "serve.log").open("w") as log,
             subprocess.Popen(  # noqa: S603 - our own words
@@ -57,13 +59,14 @@ class Installation:
         return found
 
 
-def _address(server: "subprocess.Popen[str]", log: Path) -> str:
+def _address(server: "subprocess.Popen[str]", log: Path) -> tuple[str, int]:
     assert server.stdout is not None  # noqa: S101 - a pipe was asked for
+    url = ""
     for line in server.stdout:
-        for word in line.split():
-            if word.startswith("http://"):
-                Thread(target=server.stdout.read, daemon=True).start()
-                return word
+        url = next((word for word in line.split() if word.startswith("http://")), url)
+        if url and (port := re.search(r"on port (\d+)", line)):
+            Thread(target=server.stdout.read, daemon=True).start()
+            return url, int(port[1])
     raise Unavailable(f"the server did not start:\n{log.read_text()[-2000:]}")
 
 

@@ -14,6 +14,7 @@ from iryo.demo.collect import BROKEN, Gathered, gather
 from iryo.demo.compare import compare
 from iryo.demo.make import TALK_NAME
 from iryo.demo.server import Installation, program, run
+from iryo.demo.standards import Standards
 from iryo.errors import Damaged, IryoError
 from iryo.imaging.service.failures import failures_by_reason
 
@@ -74,8 +75,8 @@ class Story:
         place = Installation(self.folder / "home")
         gathered = self._gather()
         self.step("iryo init", lambda: Row("init", place.iryo("init", "--no-datastore") and "1", 0))
-        with place.serving() as url:
-            self.console.print(f"[green]✓[/green] iryo serve: {url}")
+        with place.serving() as (url, port):
+            self.console.print(f"[green]✓[/green] iryo serve: {url}, DIMSE on port {port}")
             variables = place.client_environment(url)
             client = Client(variables)
             self.step("boto3 CreateDatastore", lambda: self._create(client))
@@ -86,6 +87,9 @@ class Story:
             self.step("iryo search, in three scripts", lambda: self._search(place))
             self.step("iryo export, compared", lambda: self._export(place, gathered))
             self._aws_cli(variables)
+            standards = Standards(place, self.folder / "sent", url, port)
+            self.step(f"{standards.program} (C-STORE)", lambda: Row(*standards.send()))
+            self.step("dicomweb-client, compared", lambda: Row(*standards.read_back()))
 
     def _gather(self) -> Gathered:
         start = time.monotonic()
