@@ -38,7 +38,7 @@ from iryo.store.address import StoreAddress
 from iryo.store.objects import Objects, S3Access, open_objects
 from iryo.store.sql import Database
 from iryo.watch import Board, Observers, own_board
-from iryo.watch.census import jobs_that_wait
+from iryo.watch.census import what_waits
 from iryo.watch.objects import WatchedObjects
 from iryo.watch.spans import NO_SPANS, Spans
 from iryo.wire import PageTokens
@@ -86,6 +86,18 @@ def questions() -> tuple[Question, ...]:
             condition.DAMAGE_FOUND,
             condition.DAMAGE_ADVICE,
             "no damage is known",
+        ),
+        Question(
+            condition.failed_arrivals,
+            condition.FAILED_FOUND,
+            condition.FAILED_ADVICE,
+            "all that was received could be stored",
+        ),
+        Question(
+            condition.late_arrivals,
+            condition.LATE_FOUND,
+            condition.LATE_ADVICE,
+            "nothing that was received waits for long",
         ),
     )
 
@@ -238,7 +250,7 @@ def open_app(settings: Settings, *, serving: bool = False, board: Board | None =
         audit = Audit(database, settings.home / "audit")
         stack.callback(audit.close)
         jobs = Jobs(database, observer=observers.jobs)
-        board.ask_also(jobs_that_wait(database))
+        board.ask_also(what_waits(database, condition.arrivals_now))
         room = Room(
             database=database,
             objects=objects,

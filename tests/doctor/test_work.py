@@ -70,9 +70,9 @@ def test_compute(home: Path) -> None:
 
 
 def test_known_damage(home: Path) -> None:
-    assert one(home, "data")[:2] == ("ok", "no damage is known")
+    assert [finding.level.value for finding in found(home, "data")] == ["ok"] * 3
     with open_app(settings_of(home)) as app, app.database.write() as connection:
         values = {"id": new_id(), "datastore_id": "d", "kind": "frame", "found": "", "expected": ""}
         connection.execute(insert(damage).values(**values, found_at=datetime.now(UTC)))
-    level, text, _ = one(home, "data")
-    assert (level, text[:17]) == ("fail", "1 stored things a")
+    first, *_ = found(home, "data")
+    assert (first.level.value, first.found[:17]) == ("fail", "1 stored things a")

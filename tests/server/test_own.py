@@ -118,6 +118,8 @@ def test_metrics_tell_what_was_done(app: App) -> None:
     assert found["iryo_database_up", ()] == 1
     assert found["iryo_jobs", ("imaging.import", "submitted")] == 1
     assert found["iryo_jobs_oldest_waiting_seconds", ()] > 0
+    assert found["iryo_arrivals", ("failed",)] == found["iryo_arrivals", ("waiting",)] == 0
+    assert found["iryo_arrivals_oldest_waiting_seconds", ()] == 0
     assert found["iryo_processes", ("web",)] == 1
     assert any(name == "iryo_build_info" and __version__ in values for name, values in found)
 

@@ -1,6 +1,6 @@
-"""How many jobs wait, and how long: asked of the database, now and then."""
+"""How many jobs and arrivals wait, and how long: asked of the database, now and then."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from iryo.jobs import utcnow
@@ -9,18 +9,26 @@ from iryo.store.sql import Database
 from iryo.watch.board import Gauges
 from iryo.watch.probe import Probe
 
-__all__ = ["jobs_that_wait"]
+__all__ = ["what_waits"]
 
 _CENSUS_SECONDS: Final = 5.0
 _CENSUS_PATIENCE: Final = 2.0
 
 
-def jobs_that_wait(database: Database) -> Gauges:
-    """What the database says of jobs, for the metrics; it is asked every few seconds at most."""
+def what_waits(
+    database: Database, arrivals: Callable[[Database], tuple[Mapping[str, int], float]]
+) -> Gauges:
+    """What the database says of jobs and arrivals; it is asked every few seconds at most.
 
-    def census() -> Census:
+    Args:
+        database: of the installation.
+        arrivals: tells how many wait and failed, by these words, and seconds that the oldest waits.
+    """
+
+    def census() -> tuple[Census, Mapping[str, int], float]:
         with database.read() as connection:
-            return take_census(connection, utcnow())
+            jobs = take_census(connection, utcnow())
+        return jobs, *arrivals(database)
 
     probe = Probe(census, fresh=_CENSUS_SECONDS, patience=_CENSUS_PATIENCE)
 
@@ -28,8 +36,12 @@ def jobs_that_wait(database: Database) -> Gauges:
         found = probe.ask()
         yield "iryo_database_up", (), float(found is not None)
         if found is not None:
-            yield "iryo_jobs_oldest_waiting_seconds", (), found.oldest_wait
-            for (kind, state), count in found.counts.items():
+            jobs, counts, oldest = found
+            yield "iryo_jobs_oldest_waiting_seconds", (), jobs.oldest_wait
+            for (kind, state), count in jobs.counts.items():
                 yield "iryo_jobs", (kind, state.lower()), count
+            yield "iryo_arrivals_oldest_waiting_seconds", (), oldest
+            for outcome, count in counts.items():
+                yield "iryo_arrivals", (outcome,), count
 
     return gauges

@@ -130,6 +130,21 @@ _LIST: Final = (
         group="Jobs",
     ),
     Metric(
+        "iryo_arrivals",
+        Kind.GAUGE,
+        "Instances that came by STOW-RS or C-STORE and are not stored: waiting, or failed. Of the "
+        "whole installation.",
+        ("state",),
+        group="Receiving",
+    ),
+    Metric(
+        "iryo_arrivals_oldest_waiting_seconds",
+        Kind.GAUGE,
+        "How long the instance that was received first has waited to become visible; 0 if none "
+        "waits. Of the whole installation.",
+        group="Receiving",
+    ),
+    Metric(
         "iryo_import_files_total",
         Kind.COUNTER,
         "Files that imports went through: staged (new), unchanged (stored before), failed.",

@@ -10,6 +10,7 @@ from iryo.imaging.cli.importing import import_files
 from iryo.imaging.cli.keeping import hold_commands, retention_commands
 from iryo.imaging.cli.peers import peer_commands
 from iryo.imaging.cli.pixels import export, frame
+from iryo.imaging.cli.receiving import received_commands
 from iryo.imaging.cli.showing import show
 from iryo.imaging.cli.storage import storage
 
@@ -31,3 +32,4 @@ def add_commands(program: typer.Typer) -> None:
     program.add_typer(retention_commands(), name="retention")
     program.add_typer(damage_commands(), name="damage")
     program.add_typer(peer_commands(), name="peers")
+    program.add_typer(received_commands(), name="received")

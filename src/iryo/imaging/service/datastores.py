@@ -183,7 +183,10 @@ def remove(room: Room, datastore_id: str) -> Datastore:
                 raise Conflict(f"an import into data store {datastore_id} is not done")
         waiting = select(arrivals.c.id).where(arrivals.c.datastore_id == datastore_id).limit(1)
         if connection.execute(waiting).first() is not None:
-            raise Conflict(f"what data store {datastore_id} has received is not all stored")
+            raise Conflict(
+                f"what data store {datastore_id} has received is not all stored; `iryo received "
+                "list` names it"
+            )
         connection.execute(
             update(datastores)
             .where(datastores.c.id == datastore_id)
