@@ -245,6 +245,94 @@ def test_an_overlay_goes_as_a_whole() -> None:
     assert 0x60020010 in dataset
 
 
+def test_a_sequence_that_gets_a_dummy_keeps_nothing_of_its_items() -> None:
+    code = Dataset()
+    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = "SECRET1", "99S", "SECRET"
+    code.add_new(0x00110010, "LO", "SECRET MAKER")
+    deeper = Dataset()
+    deeper.CodeMeaning = "SECRET"
+    code.EquivalentCodeSequence = Sequence([deeper])
+    graphics = Dataset()
+    graphics.GraphicLayer = "SECRET"
+    text = Dataset()
+    text.ValueType, text.TextValue = "TEXT", "SECRET"
+    dataset = Dataset()
+    dataset.InstitutionCodeSequence = Sequence([code])
+    dataset.GraphicAnnotationSequence = Sequence([graphics])
+    dataset.ContentSequence = Sequence([text, text])
+    DeIdentifier(Profile(), SECRET).apply(dataset)
+    assert "SECRET" not in str(dataset)
+    assert dataset.InstitutionCodeSequence[0].CodeMeaning == "ANONYMIZED"
+    assert "GraphicAnnotationSequence" not in dataset
+    (item,) = dataset.ContentSequence
+    assert (item.ValueType, item.TextValue) == ("TEXT", "ANONYMIZED")
+
+
+def test_structured_content_keeps_codes_and_numbers_and_no_text() -> None:
+    code, measured, text, person = Dataset(), Dataset(), Dataset(), Dataset()
+    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = "121071", "DCM", "Finding"
+    measured.NumericValue = "12.5"
+    text.ValueType, text.TextValue = "TEXT", "Nodule of Herr Yamada, chest 12 mm"
+    text.ConceptNameCodeSequence = Sequence([code])
+    person.ValueType, person.PersonName = "PNAME", "Yamada^Tarou"
+    number = Dataset()
+    number.MeasuredValueSequence = Sequence([measured])
+    dataset = Dataset()
+    dataset.ContentSequence = Sequence([text, person, number])
+    DeIdentifier(Profile.of("structured-content"), SECRET).apply(dataset)
+    first, second, third = dataset.ContentSequence
+    assert "Yamada" not in str(dataset)
+    assert "chest 12 mm" in first.TextValue
+    assert first.ConceptNameCodeSequence[0].CodeMeaning == "Finding"
+    assert second.PersonName == "ANONYMIZED"
+    assert third.MeasuredValueSequence[0].NumericValue == 12.5
+
+
+@pytest.mark.parametrize(
+    ("vr", "option", "expected"),
+    [
+        ("PN", None, "ANONYMIZED"),
+        ("DA", None, "19000101"),
+        ("DA", "dates", "20200229"),
+        ("LT", None, "ANONYMIZED"),
+        ("LT", "descriptors", "CT Head"),
+        ("UR", None, None),
+    ],
+)
+def test_what_the_table_does_not_name(vr: str, option: str | None, expected: str | None) -> None:
+    # Attributes that no version of the table names, and whose VR alone says what they may hold.
+    values = {"PN": "Yamada^Tarou", "DA": "20200229", "LT": "CT Head Yamada", "UR": "http://x/1"}
+    dataset = Dataset()
+    dataset.add(DataElement(0x00280002, vr, values[vr]))
+    DeIdentifier(Profile.of(*([option] if option else [])), SECRET).apply(dataset)
+    assert (str(dataset[0x00280002].value) if expected else dataset.get(0x00280002)) == expected
+
+
+def test_safe_private_attributes_stay_and_others_go() -> None:
+    def made() -> Dataset:
+        dataset = Dataset()
+        siemens = dataset.private_block(0x0019, "SIEMENS MR HEADER", create=True)
+        siemens.add_new(0x0C, "IS", 1000)
+        siemens.add_new(0x09, "LO", "SECRET")
+        other = dataset.private_block(0x0019, "SECRET MAKER", create=True)
+        other.add_new(0x0C, "IS", 2000)
+        elsewhere = dataset.private_block(0x0029, "SIEMENS MR HEADER", create=True)
+        elsewhere.add_new(0x0C, "IS", 3000)
+        item = Dataset()
+        item.private_block(0x7053, "Philips PET Private Group", create=True).add_new(0, "DS", "1.5")
+        dataset.DerivationCodeSequence = Sequence([item])
+        return dataset
+
+    dataset = made()
+    DeIdentifier(Profile.of("safe-private"), SECRET).apply(dataset)
+    found = [element.tag for element in dataset.iterall() if element.tag.is_private]
+    assert sorted(found) == [0x00190010, 0x0019100C, 0x70530010, 0x70531000]
+    dataset = made()
+    report = DeIdentifier(Profile(), SECRET).apply(dataset)
+    assert report.private == 9
+    assert not [element for element in dataset.iterall() if element.tag.is_private]
+
+
 def test_options_that_are_none() -> None:
     with pytest.raises(InvalidInput, match="one of them"):
         Profile.of("dates", "dates-shifted")

@@ -1,7 +1,8 @@
 """De-identification: the Basic Application Level Confidentiality Profile and its options.
 
 PS3.15 annex E. What is done to each attribute stands in a table (`data/confidentiality.json`); what
-the table does not name is kept, except private attributes and those that no dictionary knows.
+the table does not name is kept, except private attributes, those that no dictionary knows, and what
+`beyond` says.
 """
 
 from iryo.dicom.deidentify.engine import DeIdentifier, Report

@@ -13,7 +13,9 @@ from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag
 from pydicom.uid import UID
 
+from iryo.dicom.deidentify.beyond import blank, content, unnamed
 from iryo.dicom.deidentify.cleaning import clean_text
+from iryo.dicom.deidentify.private import is_safe
 from iryo.dicom.deidentify.profile import BASIC, OPTIONS, Option, Profile
 from iryo.dicom.deidentify.table import action_of
 from iryo.dicom.deidentify.values import DUMMIES, Pseudonyms, shifted
@@ -23,6 +25,8 @@ __all__ = ["DeIdentifier", "Report"]
 _PATIENT_ID: Final = 0x00100020
 _PATIENT_NAME: Final = 0x00100010
 _IMPLEMENTATION: Final = "1.2.826.0.1.3680043.9.7156.1.1"
+_CONTENT: Final = 0x0040A730
+_GO: Final = frozenset({0x00700001, 0x0040B020})
 _TEXTS: Final = ("LO", "LT", "PN", "SH", "ST", "UC", "UT")
 # PS3.3 C.7.6.1: without Burned In Annotation nobody knows; of these it is common.
 _OFTEN_BURNED: Final = frozenset({"US", "IVUS", "ES", "XC", "SC", "OT", "RF", "XA", "GM", "DG"})
@@ -97,22 +101,27 @@ class DeIdentifier:
     def _walk(self, dataset: Dataset, case: _Case) -> None:
         options = self.profile.options
         overlays: set[int] = set()
+        doomed: list[BaseTag] = []
         for tag in list(dataset.keys()):
+            if tag.is_private and Option.SAFE_PRIVATE in options and is_safe(dataset, tag):
+                continue
             if tag.is_private or tag.group in {0x0000, 0x0002} or tag.element == 0:
                 case.report.private += tag.is_private
-                del dataset[tag]
+                doomed.append(tag)  # not at once: who looks for its creator must find it
                 continue
             vr = _vr(dataset, tag)
             if vr is None:  # of a later standard, or of none: nobody knows what it holds
                 case.report.removed += 1
                 del dataset[tag]
                 continue
-            action = action_of(tag, options)
+            action = action_of(tag, options) or unnamed(tag, vr, options)
             if action == "C" and tag.group & 0xFF00 in {0x5000, 0x6000}:
                 action = "X"  # nobody can say what a bitmap shows
             self._act(dataset, tag, vr, action, case)
             if tag.group & 0xFF00 == 0x6000 and tag not in dataset:
                 overlays.add(tag.group)
+        for tag in doomed:
+            del dataset[tag]
         for tag in [tag for tag in dataset.keys() if tag.group in overlays]:  # noqa: SIM118
             del dataset[tag]  # an overlay without its data is none
 
@@ -130,6 +139,9 @@ class DeIdentifier:
             case "D" if vr not in {"SQ", "UI"}:
                 report.replaced += 1
                 dataset[tag] = DataElement(tag, vr, DUMMIES[vr])
+            case "D" if vr == "SQ":
+                report.replaced += 1
+                self._replace(dataset, tag)
             case "U" | "D" if vr == "UI":
                 report.remapped += 1
                 self._remap(dataset, tag)
@@ -139,6 +151,16 @@ class DeIdentifier:
             case _:
                 for item in _items(dataset, tag, vr):
                     self._walk(item, case)
+
+    def _replace(self, dataset: Dataset, tag: BaseTag) -> None:
+        """A dummy for a sequence. Graphics and annotations have none that makes sense: they go."""
+        if tag in _GO:
+            del dataset[tag]
+            return
+        items = dataset[tag].value or ()
+        names = self.pseudonyms
+        found = [content()] if tag == _CONTENT else [blank(item, names) for item in items]
+        dataset[tag] = DataElement(tag, "SQ", Sequence(found))
 
     def _remap(self, dataset: Dataset, tag: BaseTag) -> None:
         names, value = self.pseudonyms, dataset[tag].value
