@@ -4,6 +4,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from iryo.imaging.dicomweb import wado_frames
 from iryo.imaging.dicomweb.call import Call
 from iryo.imaging.dicomweb.retrieval import (
     OCTETS,
@@ -15,9 +16,9 @@ from iryo.imaging.dicomweb.retrieval import (
     not_modified,
     place_of,
 )
-from iryo.imaging.dicomweb.wado_frames import whole
 from iryo.imaging.service.dicom_json import PIXEL_KEYS, Urls, bulk_value, metadata_of
 from iryo.imaging.service.frames import find
+from iryo.imaging.service.metadata_objects import Kept, joined, kept_metadata
 from iryo.imaging.service.retrieve import Stored, stored_instances
 from iryo.wire import multipart_write
 from iryo.wire.accept import Form
@@ -49,25 +50,45 @@ def metadata(call: Call) -> Response:
     if known is not None:
         return known
     headers = [("content-type", form.content_type), *kept_headers(etag)]
-    pieces = _array(metadata_of(call.room, call.datastore_id, found, _urls(call)))
-    first = next(pieces)  # what fails at once still has a status of its own
-    body = gathered(_chained(first, pieces))
-    if accepts_gzip(call):
+    packs = accepts_gzip(call)
+    if packs:
         headers.append(("content-encoding", "gzip"))
-        body = gathered(_gzipped(body))
-    return Response(200, headers, body)
+    if "instance" in path:
+        objects = metadata_of(call.room, call.datastore_id, found, _urls(call))
+        body = b"".join(joined(objects))
+        return Response(200, headers, zlib.compress(body, 1, 31) if packs else body)
+    sets: dict[str, list[Stored]] = {}
+    for one in found:
+        sets.setdefault(one.image_set_id, []).append(one)
+    if len(sets) == 1:
+        kept = _kept(call, found)
+        as_it_is = kept.gzip_for(call.base) if packs else None
+        if as_it_is is not None:
+            return Response(200, headers, as_it_is)
+        pieces = iter((kept.array(call.base),))
+    else:
+        pieces = _arrays(call, list(sets.values()))
+    first = next(pieces)  # what fails at once still has a status of its own
+    whole = _chained(first, pieces)
+    return Response(200, headers, gathered(_gzipped(whole)) if packs else whole)
+
+
+def _kept(call: Call, stored: list[Stored]) -> Kept:
+    room, datastore_id = call.room, call.datastore_id
+    return kept_metadata(room, datastore_id, stored[0].image_set_id, stored, call.base)
+
+
+def _arrays(call: Call, sets: list[list[Stored]]) -> Iterator[bytes]:
+    """The arrays of several image sets as one; one of them at a time is in memory."""
+    before = b"["
+    for stored in sets:
+        yield before + _kept(call, stored).array(call.base)[1:-1]
+        before = b","
+    yield b"]"
 
 
 def _urls(call: Call) -> Urls:
     return lambda one: location(call, one.study_uid, one.series_uid, one.sop_instance_uid)
-
-
-def _array(objects: Iterable[bytes]) -> Iterator[bytes]:
-    before = b"["
-    for one in objects:
-        yield before + one
-        before = b","
-    yield b"]"
 
 
 def _chained(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
@@ -96,7 +117,7 @@ def bulkdata(call: Call) -> Response:
     path = call.path["rest"]
     if path in PIXEL_KEYS:
         held = find(call.room, place)
-        return whole(call, held)
+        return wado_frames.whole(call, held)
     form = chosen(call, _BULK)
     (stored,) = stored_instances(
         call.room,

@@ -101,20 +101,20 @@ def metadata_of(
     rows = _rows(room, [one.key for one in wanted])
     documents: dict[str, Document] = {}
 
-    def document(image_set_id: str) -> Document:
-        if image_set_id not in documents:
-            data = metadata(room, datastore_id, image_set_id)
-            documents[image_set_id] = own(data, image_set_id)
-        return documents[image_set_id]
+    def document(one: Stored) -> Document:
+        if one.image_set_id not in documents:
+            data = metadata(room, datastore_id, one.image_set_id, one.version)
+            documents[one.image_set_id] = own(data, one.image_set_id)
+        return documents[one.image_set_id]
 
     for one in wanted:
         part = _Part(room, rows[one.key])
         if one.damaged:
-            found = _from_document(document(one.image_set_id), one)
+            found = _from_document(document(one), one)
         else:
             found = _from_header(unpack_header(part.read("header")), urls(one))
             if one.edited:
-                edited = effective(document(one.image_set_id), one.sop_instance_uid)
+                edited = effective(document(one), one.sop_instance_uid)
                 _edit(found, _as_it_came(part), edited)
         yield orjson.dumps(found)
 

@@ -197,6 +197,6 @@ def write(
     wanted = None
     if stored.edited:
         image_set_id = stored.image_set_id
-        document = own(metadata(room, datastore_id, image_set_id), image_set_id)
+        document = own(metadata(room, datastore_id, image_set_id, stored.version), image_set_id)
         wanted = effective(document, stored.sop_instance_uid)
     yield from pieces_of(room, stored.key, wanted, target)

@@ -8,7 +8,7 @@ the row of its instance, so that a million frames are not a million rows.
 from iryo.imaging.store.care import care_cursors, damage, holds, retention_rules, retired
 from iryo.imaging.store.catalogue import series, studies
 from iryo.imaging.store.coming import IMPORT_KIND, arrivals, file_hash, staged_files
-from iryo.imaging.store.keys import document_key, inbox_key, pack_key
+from iryo.imaging.store.keys import dicom_json_key, document_key, inbox_key, pack_key
 from iryo.imaging.store.peers import peers
 from iryo.imaging.store.sets import (
     datastores,
@@ -26,6 +26,7 @@ __all__ = [
     "care_cursors",
     "damage",
     "datastores",
+    "dicom_json_key",
     "document_key",
     "file_hash",
     "holds",

@@ -1,6 +1,6 @@
 """The keys of the objects of the imaging room."""
 
-__all__ = ["document_key", "inbox_key", "pack_key"]
+__all__ = ["dicom_json_key", "document_key", "inbox_key", "pack_key"]
 
 
 def pack_key(datastore_id: str, pack_id: str) -> str:
@@ -19,3 +19,12 @@ def document_key(datastore_id: str, image_set_id: str, version: int, salt: str) 
     `salt` keeps apart what two processes write for the same version before one of them wins.
     """
     return f"documents/{datastore_id}/{image_set_id[:2]}/{image_set_id}/{version}-{salt}.json.gz"
+
+
+def dicom_json_key(datastore_id: str, image_set_id: str, version: int, salt: str) -> str:
+    """The gzip object with the metadata of a version as DICOM JSON, beside its document.
+
+    `salt` begins with the hash of what is in it.
+    """
+    folder = f"documents/{datastore_id}/{image_set_id[:2]}/{image_set_id}"
+    return f"{folder}/{version}-{salt}.dicom.json.gz"

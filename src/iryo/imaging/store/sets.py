@@ -201,6 +201,9 @@ image_set_versions = Table(
     Column("created_at", Timestamp, nullable=False),
     Column("updated_at", Timestamp, nullable=False),
     Column("deleted_at", Timestamp),
+    # The object that keeps the metadata as DICOM JSON, once somebody has asked for it. It follows
+    # from what else is stored: no backup holds it, and where it is missing it is made again.
+    Column("dicom_json", String(255)),
 )
 
 # Which stored instances an image set holds: from `first_version` up to and including

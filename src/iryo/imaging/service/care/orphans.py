@@ -21,7 +21,7 @@ GRACE: Final = timedelta(hours=1)
 
 _PAGE: Final = 500
 _DOCUMENT: Final = re.compile(
-    r"documents/[0-9a-z]+/[0-9a-z]{2}/([0-9a-z]+)/([0-9]+)-[0-9a-z]+\.json\.gz"
+    r"documents/[0-9a-z]+/[0-9a-z]{2}/([0-9a-z]+)/([0-9]+)-[0-9a-z]+(?:\.dicom)?\.json\.gz"
 )
 
 
@@ -87,10 +87,11 @@ def unnamed(connection: Connection, keys: list[str]) -> set[str]:
     ]
     if versions:
         table = image_set_versions
-        query = select(table.c.document).where(
+        query = select(table.c.document, table.c.dicom_json).where(
             tuple_(table.c.image_set_id, table.c.version).in_(versions)
         )
-        named.update(connection.execute(query).scalars())
+        for document, dicom_json in connection.execute(query):
+            named.update((document, dicom_json))
     received = [key for key in keys if key.startswith("inbox/")]
     if received:
         query = select(arrivals.c.object_key).where(arrivals.c.object_key.in_(received)).distinct()
