@@ -13,13 +13,17 @@ from datetime import date, timedelta
 from functools import cached_property
 from hashlib import blake2b
 from itertools import chain, islice
+from types import SimpleNamespace
 from typing import Any, Final
 
+import orjson
 from sqlalchemy import Connection, Table
 
 from _people import Person, person
+from iryo.imaging.attributes import Level, needed, others
 from iryo.imaging.documents import sortable_datetime
 from iryo.imaging.names import terms
+from iryo.imaging.service.catalogue import of_series, study_row
 from iryo.imaging.store import (
     document_key,
     image_set_members,
@@ -28,6 +32,8 @@ from iryo.imaging.store import (
     image_sets,
     instances,
     pack_key,
+    series,
+    studies,
 )
 from iryo.store.sql import Database
 
@@ -189,6 +195,66 @@ class Scale:
             for term in sorted(found):
                 yield self.datastore_id, term, when, one
 
+    def series_rows(self) -> Iterator[tuple[Any, ...]]:
+        """Rows of `series`: of what is primary and not deleted."""
+        for place in range(self.sets):
+            study, number = divmod(self.number_of(place), _SERIES_PER_STUDY)
+            if self._listed(study, number):
+                made = self._series(study, number)
+                made |= {"image_set_id": self.set_id(place)}
+                yield tuple(made[name] for name in _columns(series))
+
+    def study_rows(self) -> Iterator[tuple[Any, ...]]:
+        """Rows of `studies`."""
+        last, more = divmod(self.sets, _SERIES_PER_STUDY)
+        for study in sorted(range(last + (more > 0)), key=self.study_uid):
+            numbers = range(_SERIES_PER_STUDY if study < last else more)
+            held = [self._series(study, one) for one in numbers if self._listed(study, one)]
+            if held:
+                some = [SimpleNamespace(**one) for one in held]
+                made = study_row(some[0], some)
+                made |= {"datastore_id": self.datastore_id, "study_uid": made["uid"]}
+                yield tuple(made[name] for name in _columns(studies))
+
+    def _listed(self, study: int, number: int) -> bool:
+        mixed = self._mixed("study", study)
+        return mixed >> 48 & 127 != 0 and ((mixed >> 50) % 32 > 0 or number > 0)
+
+    def _series(self, study: int, number: int) -> dict[str, Any]:
+        """What a row of `series` says; its answers have what real ones have."""
+        mixed = self._mixed("study", study)
+        patient = self.patient_of(study)
+        who = self.person_of(patient)
+        date_text, clock = self._when(study)
+        modality, sop_class = _MODALITIES[(mixed >> 8) % len(_MODALITIES)]
+        said = {
+            "StudyDate": date_text, "StudyTime": clock, "AccessionNumber": self.accession(study),
+            "ReferringPhysicianName": self.person_of(mixed % 50).name, "PatientName": who.name,
+            "PatientID": self.patient_id(patient), "PatientBirthDate": who.birth_date,
+            "PatientSex": who.sex, "StudyInstanceUID": self.study_uid(study),
+            "StudyID": f"S{study % 100_000}", "Modality": modality,
+            "StudyDescription": f"{modality} {_PARTS[mixed % 7] or 'whole body'}",
+            "SeriesDescription": f"series {number + 1}", "SeriesNumber": str(number + 1),
+            "SeriesInstanceUID": self._series_uid(study, number),
+            "BodyPartExamined": _PARTS[mixed % 7],
+            "PerformedProcedureStepStartDate": date_text,
+            "PerformedProcedureStepStartTime": clock,
+            "RequestAttributesSequence": [{"ScheduledProcedureStepID": f"SPS{study:08}",
+                                           "RequestedProcedureID": f"RP{study:08}"}],
+        }  # fmt: skip
+        own, above = needed(said, Level.SERIES), needed(said, Level.STUDY)
+        return {
+            **of_series(own, others(said, [Level.SERIES], own), self.held, self.study_uid(study)),
+            "datastore_id": self.datastore_id,
+            "study_uid": self.study_uid(study),
+            "series_uid": self._series_uid(study, number),
+            "study_datetime": sortable_datetime(date_text, clock),
+            "sop_classes": f"\\{sop_class}\\",
+            "whole": True,
+            "study": orjson.dumps(above),
+            "study_others": orjson.dumps(others(said, [Level.PATIENT, Level.STUDY], above)),
+        }
+
     def _when(self, study: int) -> tuple[str, str]:
         """Date and time of a study (DA, TM): in office hours of some day in eleven years."""
         mixed = self._mixed("study", study)
@@ -222,6 +288,16 @@ _COLUMNS: Final = {
     ),
     image_set_members: ("image_set_id instance_key first_version sop_instance_uid",),
     image_set_terms: ("datastore_id term study_datetime image_set_id",),
+    series: (
+        "image_set_id datastore_id study_uid series_uid study_datetime modality series_number",
+        "description body_part performed_at scheduled_step_ids requested_procedure_ids",
+        "sop_classes instance_count whole answer others study study_others",
+    ),
+    studies: (
+        "datastore_id study_uid study_datetime patient_id name_alphabetic name_ideographic",
+        "name_phonetic birth_date sex study_id accession_number description referring modalities",
+        "series_count instance_count answer others",
+    ),
 }
 
 
@@ -241,6 +317,8 @@ def load(database: Database, scale: Scale) -> None:
         instances: scale.instance_rows(),
         image_set_members: scale.member_rows(),
         image_set_terms: scale.term_rows(),
+        series: scale.series_rows(),
+        studies: scale.study_rows(),
     }
     with database.write() as connection:
         # In the order in which migrations make them: of two that serve as well, SQLite takes the
@@ -292,12 +370,12 @@ def _line(row: Sequence[Any]) -> str:
 
 
 def _cell(value: object) -> str:
-    """As COPY reads it; no text of ours has a tab or a backslash."""
+    """As COPY reads it; no text of ours has a tab; backslashes are doubled."""
     if value is None:
         return r"\N"
     if isinstance(value, bytes):
         return rf"\\x{value.hex()}"
-    return str(value)
+    return str(value).replace("\\", "\\\\")
 
 
 def _coprime(count: int) -> int:

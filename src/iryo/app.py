@@ -28,6 +28,7 @@ from iryo.imaging.service import condition, copies, deletion, imports, update
 from iryo.imaging.service.care import compact, verify
 from iryo.imaging.service.location import Location, parse_location
 from iryo.imaging.service.naming import image_sets_naming
+from iryo.imaging.service.recatalogue import CATALOGUE_KIND, run_catalogue
 from iryo.imaging.service.receive import RECEIVE_KIND, Keeper, run_receive
 from iryo.imaging.service.room import Room
 from iryo.imaging.service.subjects import subjects
@@ -349,6 +350,7 @@ def _handlers(room: Room, entity: Entity) -> dict[str, Handler]:
         COMMITMENT_KIND: lambda context: run_commitment(entity, context),
         verify.VERIFY_KIND: lambda context: verify.run_verify(room, context),
         compact.COMPACT_KIND: lambda context: compact.run_compact(room, context),
+        CATALOGUE_KIND: lambda context: run_catalogue(room, context),
         RECEIVE_KIND: lambda context: run_receive(room, context),
     }
 

@@ -19,9 +19,11 @@ from sqlalchemy import Engine, event
 from _scale import Scale, load
 from iryo.imaging.model import Field, SearchFilter, SearchQuery, SortField
 from iryo.imaging.service import imports, search_words
+from iryo.imaging.service.query import Level, Question, ask, conditions
 from iryo.imaging.service.search import search
 from iryo.imaging.service.search_plan import statement_of
 from iryo.jobs import JobState
+from tests.imaging.service.query.archive import keys
 from tests.imaging.site import ROLE_ARN, Site, make_instance
 from tests.imaging.test_change import copy, update
 
@@ -29,7 +31,8 @@ SETS = 3_000
 GROWING: Final = frozenset(
     {
         "imaging_image_sets", "imaging_instances", "imaging_members", "imaging_terms",
-        "imaging_versions", "imaging_staged", "jobs", "jobs_events", "audit_events",
+        "imaging_versions", "imaging_staged", "imaging_series", "imaging_studies", "jobs",
+        "jobs_events", "audit_events",
     }
 )  # fmt: skip
 # What nobody asks for, since no index helps: if this is not found, nothing would be.
@@ -101,6 +104,34 @@ def several_words() -> Iterator[SearchQuery]:
                 yield SearchQuery(filters, sort, text=text, after=(after, "m"))
 
 
+def questions() -> Iterator[Question]:
+    """Each kind of query by DICOM attributes, at each level that rows alone answer."""
+    days = {"StudyDate": "20180101-20231231"}
+    of_studies: list[dict[str, str]] = [
+        {}, days, {"StudyInstanceUID": "1.2\\1.3"}, {"PatientID": "00000001"},
+        {"PatientID": "000*"}, {"AccessionNumber": "ACC00000001"}, {"StudyID": "S1"},
+        {"PatientName": "yamada*"}, {"PatientName": "*tar*"}, {"PatientName": "=山*"},
+        {"ModalitiesInStudy": "CT"}, {"StudyDescription": "CT*"}, {"StudyTime": "0900-1000"},
+        {"ReferringPhysicianName": "sato*"}, {"PatientBirthDate": "19700101-"},
+        days | {"PatientName": "y*", "ModalitiesInStudy": "MR"},
+    ]  # fmt: skip
+    of_series: list[dict[str, str]] = [
+        {"SeriesInstanceUID": "1.2.3"}, {"Modality": "CT"}, {"SeriesNumber": "1"},
+        {"RequestAttributesSequence.ScheduledProcedureStepID": "SPS00000001"},
+        {"PerformedProcedureStepStartDate": "20200101-"},
+    ]  # fmt: skip
+    for asked in of_studies:
+        of_patient = all(name.startswith("Patient") for name in asked)
+        for level in (Level.STUDY, Level.SERIES, *((Level.PATIENT,) if of_patient else ())):
+            yield Question(level, tuple(keys(asked)), limit=20, offset=5, combined=True)
+    for asked in of_series:
+        yield Question(Level.SERIES, tuple(keys(asked)), limit=20)
+    for fuzzy in ({"PatientName": "yama"}, {"PatientName": "山田 健郎"}):
+        yield Question(Level.STUDY, tuple(keys(fuzzy)), fuzzy=True, limit=20)
+    none = {"SOPInstanceUID": "1.2.3", "SOPClassUID": "1.2.840.10008.5.1.4.1.1.2"}
+    yield Question(Level.INSTANCE, tuple(keys(none)))
+
+
 def use(site: Site) -> None:
     """What clients do."""
     client, store = site.client, {"datastoreId": site.datastore}
@@ -118,6 +149,12 @@ def use(site: Site) -> None:
         patch.setattr(search_words, "_FEW", 0)
         for query in several_words():
             search(site.app.room, site.datastore, query)
+    for question in questions():
+        ask(site.app.room, site.datastore, question, most=100)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(conditions, "_FEW", 0)
+        for question in questions():
+            ask(site.app.room, site.datastore, question, most=100)
     client.get_image_set(**store, imageSetId=one)
     client.list_image_set_versions(**store, imageSetId=one)
     client.list_dicom_import_jobs(**store)

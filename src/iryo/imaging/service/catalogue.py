@@ -22,7 +22,17 @@ from iryo.imaging.documents import (
 from iryo.imaging.names import fold
 from iryo.imaging.store import series, studies
 
-__all__ = ["AVAILABLE", "UTF_8", "enter", "leave", "name_groups", "refresh", "series_row"]
+__all__ = [
+    "AVAILABLE",
+    "UTF_8",
+    "enter",
+    "leave",
+    "name_groups",
+    "of_series",
+    "refresh",
+    "series_row",
+    "study_row",
+]
 
 UTF_8: Final[Mapping[str, Any]] = {"vr": "CS", "Value": ["ISO_IR 192"]}
 """SpecificCharacterSet of what is JSON (PS3.18 F.2)."""
@@ -163,7 +173,7 @@ def _refresh(connection: Connection, datastore_id: str, wanted: list[str]) -> No
         .where(series.c.image_set_id.in_(speaking))
         .order_by(series.c.study_uid)
     )
-    rows = [_study_row(row, held[row.study_uid]) for row in said]
+    rows = [study_row(row, held[row.study_uid]) for row in said]
     if rows:
         statement = update(studies).where(
             studies.c.datastore_id == datastore_id, studies.c.study_uid == bindparam("uid")
@@ -202,7 +212,8 @@ def _hold(connection: Connection, datastore_id: str, wanted: list[str]) -> None:
     )
 
 
-def _study_row(said: Any, held: Sequence[Any]) -> dict[str, Any]:
+def study_row(said: Any, held: Sequence[Any]) -> dict[str, Any]:
+    """The row of `studies`: what the first of its series says of it, and what each has."""
     values: Values = orjson.loads(said.study)
     more: Values = orjson.loads(said.study_others)
     modalities = sorted({row.modality for row in held if row.modality})

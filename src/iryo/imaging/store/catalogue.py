@@ -30,7 +30,7 @@ series = Table(
     Column("requested_procedure_ids", Text, nullable=False),
     Column("sop_classes", Text, nullable=False),
     Column("instance_count", Integer, nullable=False),
-    # False: made of the row of an image set of before 0.3; its document is still to be read.
+    # False: made by the migration, of a row; its document is still to be read.
     Column("whole", Boolean, nullable=False),
     # DICOM JSON: what each answer has at the series level; what else the document says there; what
     # it says at the levels of study and patient, in two parts as well.

@@ -187,11 +187,12 @@ def _named(connection: Connection, datastore_id: str, test: Test) -> Condition:
     if test.fuzzy:
         return _worded(datastore_id, test)
     wanted = [name_of(value) for value in test.values]
+    walked = or_(*(_grouped(connection, groups, hidden=True) for groups in wanted))
+    if any(group[:1] in {"*", "?"} for groups in wanted for group in groups if group.strip("*")):
+        return Condition(walked)  # no index leads there
     met = or_(*(_grouped(connection, groups, hidden=False) for groups in wanted))
     found = select(studies.c.study_uid).where(studies.c.datastore_id == datastore_id, met)
-    if counted(connection, found, _FEW) > _FEW:
-        met = or_(*(_grouped(connection, groups, hidden=True) for groups in wanted))
-    return Condition(met)
+    return Condition(walked if counted(connection, found, _FEW) > _FEW else met)
 
 
 def _grouped(connection: Connection, groups: list[str], *, hidden: bool) -> ColumnElement[bool]:

@@ -8,6 +8,8 @@ Revises: 0007
 """
 
 import json
+import secrets
+import time
 import unicodedata
 from collections.abc import Iterator
 from itertools import groupby
@@ -141,6 +143,33 @@ def _fill(connection: sa.Connection) -> None:
     if waiting:
         connection.execute(sa.insert(series), waiting)
         connection.execute(sa.insert(studies), of_studies)
+    for datastore_id in connection.execute(sa.select(series.c.datastore_id).distinct()).scalars():
+        _ask(connection, datastore_id)
+
+
+def _ask(connection: sa.Connection, datastore_id: str) -> None:
+    """A job that reads the documents of a data store."""
+    jobs = sa.Table("jobs", sa.MetaData(), autoload_with=connection)
+    now = time.time_ns() // 1000
+    connection.execute(
+        sa.insert(jobs).values(
+            id=secrets.token_hex(16),
+            kind="imaging.catalogue",
+            scope=datastore_id,
+            state="SUBMITTED",
+            payload="{}",
+            done=0,
+            best=0,
+            attempts=0,
+            strikes=0,
+            max_attempts=5,
+            fence=0,
+            due_at=now,
+            cancel_requested=False,
+            created_at=now,
+            updated_at=now,
+        )
+    )
 
 
 def _paged(connection: sa.Connection, query: Any, sets: sa.Table) -> Iterator[Any]:
