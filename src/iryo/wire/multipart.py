@@ -8,7 +8,7 @@ from iryo.errors import InvalidInput, TooLarge
 
 __all__ = ["Part", "parts"]
 
-_LONGEST_BOUNDARY: Final = 70
+_LONGEST_BOUNDARY: Final = 200  # RFC 2046 says 70, and Orthanc's plugin sends 73
 # RFC 2046 5.1.1; and what real clients use besides: any visible character but the quote.
 _BOUNDARY: Final = frozenset(map(chr, range(0x20, 0x7F))) - {'"'}
 _PREAMBLE: Final = 64 << 10

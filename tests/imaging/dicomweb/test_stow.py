@@ -134,7 +134,7 @@ def test_nothing_that_can_be_stored_is_a_conflict(house: Served) -> None:
         (b"nothing", RELATED, 400),
         (b"--c\r\n\r\nx\r\n--c--", RELATED, 400),
         (b"--b--", 'multipart/related; type="application/dicom"', 400),
-        (b"--b--", "multipart/related; type=application/dicom; boundary=" + "x" * 80, 400),
+        (b"--b--", "multipart/related; type=application/dicom; boundary=" + "x" * 280, 400),
         (b"x", "text/plain", 415),
         (b"x", "multipart/form-data; boundary=b", 415),
         (b"x", 'multipart/related; type="image/jpeg"; boundary=b', 415),
