@@ -123,6 +123,10 @@ class Shell:
         """The imaging room."""
         return self.app.room
 
+    def signing_secret(self, purpose: str) -> bytes:
+        """A secret of the installation for one purpose, always the same."""
+        return self.app.access.signing_secret(purpose)
+
     def close(self) -> None:
         """Close what was opened; what the audit still holds is written."""
         if self._app is not None:

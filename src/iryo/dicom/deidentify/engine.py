@@ -25,6 +25,7 @@ __all__ = ["DeIdentifier", "Report"]
 _PATIENT_ID: Final = 0x00100020
 _PATIENT_NAME: Final = 0x00100010
 _IMPLEMENTATION: Final = "1.2.826.0.1.3680043.9.7156.1.1"
+_BURNED: Final = ("no", "likely", "yes")
 _CONTENT: Final = 0x0040A730
 _GO: Final = frozenset({0x00700001, 0x0040B020})
 _TEXTS: Final = ("LO", "LT", "PN", "SH", "ST", "UC", "UT")
@@ -50,6 +51,12 @@ class Report:
     cleaned: int = 0
     private: int = 0
     burned_in: str = "no"
+
+    def add(self, other: "Report") -> None:
+        """Count what was done to another instance too; of `burned_in` the worst remains."""
+        for name in ("removed", "emptied", "replaced", "remapped", "cleaned", "private"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.burned_in = max(self.burned_in, other.burned_in, key=_BURNED.index)
 
 
 @dataclass(frozen=True)
@@ -78,6 +85,10 @@ class DeIdentifier:
     def pseudonyms(self) -> Pseudonyms:
         """What follows from the secret."""
         return Pseudonyms(self.secret)
+
+    def uid(self, uid: str) -> str:
+        """The UID that stands for one of an instance, a series or a study."""
+        return uid if Option.UIDS in self.profile.options else self.pseudonyms.uid(uid)
 
     def apply(self, dataset: Dataset) -> Report:
         """De-identify a data set in place, file meta information included."""

@@ -60,10 +60,16 @@ def _rewritten(data: Buffer, deidentifier: DeIdentifier) -> tuple[Report, Iterat
         raise InvalidDicom("found a deflated file, expected another transfer syntax")
     pixels = instance.pixels
     cut = len(data) if pixels is None else pixels.at
-    dataset = dcmread(BytesIO(data[:cut]), force=True)
-    report = deidentifier.apply(dataset)
     written = BytesIO()
-    dcmwrite(written, dataset, enforce_file_format=True)
+    try:
+        dataset = dcmread(BytesIO(data[:cut]), force=True)
+        report = deidentifier.apply(dataset)
+        dcmwrite(written, dataset, enforce_file_format=True)
+    except Exception as error:  # whatever a broken value makes of pydicom: nothing is given out
+        raise InvalidDicom(
+            f"found a file that cannot be de-identified ({type(error).__name__}), "
+            "expected one whose elements can be read"
+        ) from error
     return report, _pieces(written.getvalue(), data, cut, None if pixels is None else pixels.end)
 
 

@@ -5,11 +5,12 @@ import typer
 from iryo.imaging.cli.care import damage_commands, verify
 from iryo.imaging.cli.compacting import compact
 from iryo.imaging.cli.datastores import datastore_commands
+from iryo.imaging.cli.exporting import export
 from iryo.imaging.cli.finding import search
 from iryo.imaging.cli.importing import import_files
 from iryo.imaging.cli.keeping import hold_commands, retention_commands
 from iryo.imaging.cli.peers import peer_commands
-from iryo.imaging.cli.pixels import export, frame
+from iryo.imaging.cli.pixels import frame
 from iryo.imaging.cli.receiving import received_commands
 from iryo.imaging.cli.showing import show
 from iryo.imaging.cli.storage import storage

@@ -1,26 +1,22 @@
-"""`iryo frame` and `iryo export`: pictures and DICOM files out of an image set."""
+"""`iryo frame`: a picture out of an image set."""
 
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from iryo.errors import Damaged, InvalidInput, NotFound, Unavailable
+from iryo.errors import InvalidInput, NotFound, Unavailable
 from iryo.imaging.cli.showing import ImageSetArgument, VersionOption
-from iryo.imaging.cli.terminal import DatastoreOption, JsonOption, Terminal, terminal_of
+from iryo.imaging.cli.terminal import DatastoreOption, terminal_of
 from iryo.imaging.cli.wording import size
 
 if TYPE_CHECKING:
     from iryo.imaging.documents import Document
-    from iryo.imaging.service.export import ExportedInstance
 
-__all__ = ["WINDOWS", "export", "frame", "parse_window"]
-
-FAILED: Final = 1
+__all__ = ["WINDOWS", "frame", "parse_window"]
 
 # Centre and width in Hounsfield units.
 WINDOWS: Final[Mapping[str, tuple[float, float]]] = MappingProxyType(
@@ -137,106 +133,3 @@ def _frame_id(document: "Document", instance: str | None, number: int) -> str:
     if number > len(frames):
         raise NotFound(f"no frame {number}; instance {uid} has 1 to {len(frames)}")
     return str(frames[number - 1]["ID"])
-
-
-def export(
-    context: typer.Context,
-    image_set: ImageSetArgument,
-    *,
-    output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="DIR", help="The folder to write to.")
-    ],
-    syntax: Annotated[
-        str,
-        typer.Option(
-            metavar="original|explicit|htj2k",
-            help="The transfer syntax: as it came where that was lossless, Explicit VR Little"
-            " Endian, or HTJ2K lossless.",
-        ),
-    ] = "original",
-    version: VersionOption = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace files that are there.")
-    ] = False,
-    datastore: DatastoreOption = None,
-    json: JsonOption = False,
-) -> None:
-    """Write an image set as DICOM files: DIR/SERIES_UID/SOP_INSTANCE_UID.dcm.
-
-    Every element that is no pixel comes back byte for byte, unless the metadata was edited since.
-    An instance in quarantine (`iryo damage list`) is named and left out; then the exit code is 1.
-    """
-    from iryo.imaging.service import export as exporting
-    from iryo.imaging.service.lookup import find_datastore, find_image_set
-
-    if syntax not in exporting.SYNTAXES:
-        raise InvalidInput(f"no syntax {syntax!r}; there are: {', '.join(exporting.SYNTAXES)}")
-    terminal = terminal_of(context, json=json)
-    room = terminal.room
-    store = find_datastore(room, datastore).id if datastore else None
-    found = find_image_set(room, image_set, store)
-    total = files = damaged = 0
-    with terminal.audited("cli:export", scope=found.datastore_id, resource=found.id):
-        for one in _watched(
-            terminal,
-            found.instance_count,
-            exporting.export(
-                room,
-                found.datastore_id,
-                found.id,
-                target=exporting.SYNTAXES[syntax],
-                number=version,
-            ),
-        ):
-            path = output / _safe(one.series_uid) / f"{_safe(one.sop_instance_uid)}.dcm"
-            try:
-                written = _write(path, one.pieces, overwrite=overwrite)
-            except Damaged as error:
-                damaged += 1
-                typer.echo(f"iryo: not exported: {error.message}", err=True)
-                continue
-            files, total = files + 1, total + written
-            if terminal.json:
-                terminal.emit(
-                    {"file": str(path), "SOPInstanceUID": one.sop_instance_uid, "bytes": written}
-                )
-    if not terminal.json:
-        terminal.err.print(f"{files} file{'s'[: files != 1]}, {size(total)}, in {output}")
-    if damaged:
-        raise typer.Exit(FAILED)
-
-
-def _watched(
-    terminal: Terminal, total: int, items: "Iterator[ExportedInstance]"
-) -> "Iterator[ExportedInstance]":
-    if not terminal.err.is_terminal or terminal.json:
-        yield from items
-        return
-    from rich.progress import track
-
-    yield from track(items, "Exporting", total=total, console=terminal.err, transient=True)
-
-
-def _safe(uid: str) -> str:
-    """A UID as a file name: digits and full stops, and never a name that means a folder."""
-    return "".join(c for c in uid if c in "0123456789.").strip(".") or "unnamed"
-
-
-def _write(path: Path, pieces: Iterator[bytes], *, overwrite: bool) -> int:
-    """Write a file so that it has its name only when it is whole; its size in bytes."""
-    if path.exists() and not overwrite:
-        raise InvalidInput(f"there is a {path} already; choose another folder, or --overwrite")
-    part = path.with_name(f".{path.name}.part")
-    written = 0
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as stream:
-            for piece in pieces:
-                written += stream.write(piece)
-        part.replace(path)
-    except OSError as error:
-        raise Unavailable(f"cannot write {path}: {error.strerror}") from error
-    finally:
-        with suppress(OSError):  # where it could not be made it cannot be removed
-            part.unlink(missing_ok=True)
-    return written

@@ -31,6 +31,10 @@ class Terminal(Protocol):
         """The open room; opened when first asked for."""
         ...
 
+    def signing_secret(self, purpose: str) -> bytes:
+        """A secret of the installation for one purpose, always the same."""
+        ...
+
     @property
     def out(self) -> "Console":
         """Where results go."""

@@ -15,7 +15,9 @@ import orjson
 from sqlalchemy import Row, select
 
 from iryo.dicom import Changes, write_instance
+from iryo.dicom.deidentify import DeIdentifier, Report, deidentify_file
 from iryo.dicom.dictionary import keyword_tag
+from iryo.dicom.syntaxes import DEFLATED, EXPLICIT_LITTLE
 from iryo.errors import Damaged, NotFound
 from iryo.imaging.documents import Document, effective, instances_of, own, series_of
 from iryo.imaging.service.held import members
@@ -38,11 +40,21 @@ _LAST: Final = 1 << 62
 
 @dataclass(frozen=True, slots=True)
 class ExportedInstance:
-    """One instance to be written: `pieces` are the bytes of its file, made as they are read."""
+    """One instance to be written.
 
+    Attributes:
+        study_uid, series_uid, sop_instance_uid: as they are stored.
+        patient_id: of the patient; empty if there is none.
+        pieces: the bytes of its file, made as they are read.
+        report: what was done to it, known when the first of these is there.
+    """
+
+    study_uid: str
     series_uid: str
     sop_instance_uid: str
+    patient_id: str
     pieces: Iterator[bytes]
+    report: Report
 
 
 def in_order(document: Document) -> list[str]:
@@ -67,6 +79,7 @@ def export(
     *,
     target: str | None = None,
     number: int | None = None,
+    change: DeIdentifier | None = None,
 ) -> Iterator[ExportedInstance]:
     """All instances of a version of an image set, one after the other, in order.
 
@@ -76,6 +89,7 @@ def export(
         image_set_id: the image set.
         target: a transfer syntax of SYNTAXES.
         number: the version; the latest if None.
+        change: what makes them nobody's; None: they stay as they are.
 
     Raises:
         NotFound: no such image set or version.
@@ -89,8 +103,11 @@ def export(
     for uid in in_order(document):
         if uid not in held:
             raise Damaged(f"image set {image_set_id} has no stored instance for one of its own")
-        pieces = pieces_of(room, held[uid], effective(document, uid), target)
-        yield ExportedInstance(series_uid, uid, pieces)
+        wanted, report = effective(document, uid), Report()
+        pieces = pieces_of(room, held[uid], wanted, target, change, report)
+        study_uid = str(wanted.get("StudyInstanceUID") or "")
+        patient_id = str(wanted.get("PatientID") or "")
+        yield ExportedInstance(study_uid, series_uid, uid, patient_id, pieces, report)
 
 
 def _row(room: Room, key: str) -> Row[Any]:
@@ -102,9 +119,22 @@ def _row(room: Room, key: str) -> Row[Any]:
 
 
 def pieces_of(
-    room: Room, key: str, wanted: dict[str, Any] | None, target: str | None
+    room: Room,
+    key: str,
+    wanted: dict[str, Any] | None,
+    target: str | None,
+    change: DeIdentifier | None = None,
+    report: Report | None = None,
 ) -> Iterator[bytes]:
-    """The bytes of one stored instance as a file; as it is `wanted`, or (None) as it came.
+    """The bytes of one stored instance as a file.
+
+    Args:
+        room: the room.
+        key: of the stored instance.
+        wanted: what its metadata is to say; None: it stays as it came.
+        target: the transfer syntax; None: the one that it came in, where that loses nothing.
+        change: what makes it nobody's; deflated files are then inflated.
+        report: what was done is counted here before the first piece.
 
     Raises:
         Damaged: something stored is not what was stored.
@@ -115,7 +145,9 @@ def pieces_of(
         raise quarantined(row.sop_instance_uid)
     stored = _Stored(room, row)
     header = stored.part("header_offset", row.header_length)
-    yield from write_instance(
+    if change is not None and target is None and row.source_syntax == DEFLATED:
+        target = EXPLICIT_LITTLE
+    pieces = write_instance(
         header,
         stored.frames(),
         stored_syntax=row.stored_syntax,
@@ -123,6 +155,11 @@ def pieces_of(
         changes=None if wanted is None else changes(_as_it_came(stored, row), wanted),
         residue=stored.residue(),
     )
+    if change is not None:
+        done, pieces = deidentify_file(pieces, change)
+        if report is not None:
+            report.add(done)
+    yield from pieces
 
 
 class _Stored:

@@ -1,9 +1,10 @@
 """Find a data store or an image set by what a person types: a name, an id, its beginning."""
 
+import re
 from difflib import get_close_matches
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from iryo.errors import InvalidInput, NotFound
 from iryo.imaging.model import Datastore, DatastoreStatus, ImageSet, SetState
@@ -12,12 +13,19 @@ from iryo.imaging.service.room import Room
 from iryo.imaging.service.sets import to_image_set
 from iryo.imaging.store import image_sets
 
-__all__ = ["DEFAULT_DATASTORE", "active_datastores", "find_datastore", "find_image_set"]
+__all__ = [
+    "DEFAULT_DATASTORE",
+    "active_datastores",
+    "find_datastore",
+    "find_image_set",
+    "find_image_sets",
+]
 
 DEFAULT_DATASTORE: Final = "main"
 _SHORTEST: Final = 4
 _ID_LENGTH: Final = 32
 _SHOWN: Final = 5
+_UID: Final = re.compile(r"[0-9]+(?:\.[0-9]+)+")
 
 
 def active_datastores(room: Room) -> list[Datastore]:
@@ -108,3 +116,30 @@ def find_image_set(room: Room, text: str, datastore_id: str | None = None) -> Im
         shown = ", ".join(one.id[: len(short) + 4] for one in found)
         raise InvalidInput(f"{text!r} begins the ids of more than one image set: {shown}, ...")
     return found[0]
+
+
+def find_image_sets(room: Room, text: str, datastore_id: str | None = None) -> list[ImageSet]:
+    """The image sets of a study or a series, by its UID; or the one that `text` begins.
+
+    Of a study or a series those that are primary, in the order of series.
+
+    Raises:
+        NotFound: none.
+        InvalidInput: as `find_image_set`.
+    """
+    uid = text.strip()
+    if not _UID.fullmatch(uid):
+        return [find_image_set(room, text, datastore_id)]
+    table = image_sets.c
+    active = [one.id for one in active_datastores(room)] if datastore_id is None else [datastore_id]
+    query = (
+        select(image_sets)
+        .where(table.datastore_id.in_(active), table.state != SetState.DELETED, table.is_primary)
+        .where(or_(table.study_uid == uid, table.series_uid == uid))
+        .order_by(table.series_uid, table.id)
+    )
+    with room.database.read() as connection:
+        found = [to_image_set(row) for row in connection.execute(query)]
+    if not found:
+        raise NotFound(f"no study or series {uid}")
+    return found

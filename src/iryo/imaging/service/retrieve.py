@@ -10,6 +10,7 @@ from typing import Final
 
 from sqlalchemy import exists, select
 
+from iryo.dicom.deidentify import DeIdentifier
 from iryo.dicom.syntaxes import (
     EXPLICIT_LITTLE,
     HTJ2K,
@@ -179,7 +180,11 @@ def possible_syntaxes(stored: Stored) -> tuple[str, ...]:
 
 
 def write(
-    room: Room, datastore_id: str, stored: Stored, target: str | None = None
+    room: Room,
+    datastore_id: str,
+    stored: Stored,
+    target: str | None = None,
+    change: DeIdentifier | None = None,
 ) -> Iterator[bytes]:
     """The bytes of an instance as a DICOM file (PS3.10), with the edits of the latest version.
 
@@ -188,6 +193,7 @@ def write(
         datastore_id: the data store.
         stored: of `stored_instances`.
         target: the transfer syntax; None: the one that it came in where that loses nothing.
+        change: what makes it nobody's; None: it stays as it is.
 
     Raises:
         NotAcceptable: where the samples cannot be given in `target`; at the first piece.
@@ -199,4 +205,4 @@ def write(
         image_set_id = stored.image_set_id
         document = own(metadata(room, datastore_id, image_set_id, stored.version), image_set_id)
         wanted = effective(document, stored.sop_instance_uid)
-    yield from pieces_of(room, stored.key, wanted, target)
+    yield from pieces_of(room, stored.key, wanted, target, change)
