@@ -45,6 +45,7 @@ class Orthanc:
         self._compressed = compressed
         self.folder = Path()
         self.port = free_port()
+        self.dimse = free_port()
         self.version = ""
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -57,7 +58,10 @@ class Orthanc:
             "IndexDirectory": str(self.folder / "storage"),
             "StorageCompression": self._compressed,
             "HttpPort": self.port,
-            "DicomServerEnabled": False,
+            "DicomServerEnabled": True,
+            "DicomAet": "ORTHANC",
+            "DicomPort": self.dimse,
+            "DicomAlwaysAllowStore": True,
             "AuthenticationEnabled": False,
             "RemoteAccessAllowed": False,
             "HttpCompressionEnabled": False,  # asks for work that ours is not asked for

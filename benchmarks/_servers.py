@@ -14,8 +14,8 @@ __all__ = ["free_port", "our_server", "wait_for"]
 
 
 @contextmanager
-def our_server(app: App, workers: int) -> Iterator[int]:
-    """`iryo serve` in processes of its own."""
+def our_server(app: App, workers: int, dimse: int | None = None) -> Iterator[int]:
+    """`iryo serve` in processes of its own; with DIMSE if a port for it is given."""
     port = free_port()
     command = [sys.executable, "-m", "iryo", "--home", str(app.settings.home), "serve"]
     environment = {
@@ -23,10 +23,12 @@ def our_server(app: App, workers: int) -> Iterator[int]:
         "IRYO_PORT": str(port),
         "IRYO_DATABASE": app.settings.database,
         "IRYO_SERVER_WORKERS": str(workers),
-    }
+    } | ({} if dimse is None else {"IRYO_DIMSE_PORT": str(dimse)})
     with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as server:
         try:
             wait_for(port, server)
+            while dimse is not None and not _listens(dimse):
+                time.sleep(0.05)
             yield port
         finally:
             server.terminate()
@@ -45,6 +47,14 @@ def wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
         else:
             return
     raise RuntimeError(f"the server ended with {server.returncode}")
+
+
+def _listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), 5).close()
+    except OSError:
+        return False
+    return True
 
 
 def free_port() -> int:
