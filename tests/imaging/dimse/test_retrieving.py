@@ -74,7 +74,8 @@ def got(archive: Archive, *syntaxes: str, **keys: Any) -> tuple[list[Dataset], l
 
     entity = AE("READER")
     entity.add_requested_context(GET)
-    entity.add_requested_context(CT, list(syntaxes))
+    for syntax in syntaxes:  # a context each
+        entity.add_requested_context(CT, syntax)
     association = entity.associate(
         "127.0.0.1",
         archive.port,

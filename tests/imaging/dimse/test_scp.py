@@ -223,7 +223,7 @@ def test_metrics_and_audit(dimse: Site) -> None:
     assert int(counted[1]) >= 1
 
 
-def test_tls(tmp_path: Path) -> None:
+def test_tls_and_a_new_process_for_one_that_was_killed(tmp_path: Path) -> None:
     path, key = certificate(tmp_path)
     settings = {
         "dimse_tls": "true",
@@ -244,10 +244,7 @@ def test_tls(tmp_path: Path) -> None:
             context.wrap_socket(plain, server_hostname="127.0.0.1") as secured,
         ):
             assert secured.version() in ("TLSv1.2", "TLSv1.3")
-
-
-def test_it_is_started_again(tmp_path: Path) -> None:
-    with serving(tmp_path / "home", ("TESTER",)) as site:
+        # Killed, it is started again.
         found = [
             child
             for child in psutil.Process(site.pid).children()
@@ -256,5 +253,5 @@ def test_it_is_started_again(tmp_path: Path) -> None:
         assert len(found) == 1
         found[0].kill()
         deadline = time.monotonic() + 30
-        while site.tried("echoscu").returncode != 0:
+        while site.tried("echoscu", "+tls", key, path, "+cf", path).returncode != 0:
             assert time.monotonic() < deadline

@@ -14,12 +14,12 @@ from iryo.dicom.dictionary import lookup
 from iryo.dicom.write_elements import Form
 from iryo.dicom.write_text import encode_text
 
-__all__ = ["Wanted", "encode", "wanted_of"]
+__all__ = ["NUMBERS", "Wanted", "encode", "wanted_of"]
 
 UTF_8: Final = "ISO_IR 192"
 _ITEM: Final = 0xFFFEE000
 _TEXT: Final = frozenset({"SH", "LO", "ST", "LT", "UC", "UT", "PN"})
-_NUMBERS: Final[Mapping[str, str]] = {
+NUMBERS: Final[Mapping[str, str]] = {
     "US": "H", "SS": "h", "UL": "L", "SL": "l", "UV": "Q", "SV": "q", "FL": "f", "FD": "d",
 }  # fmt: skip
 _GROUPS: Final = ("Alphabetic", "Ideographic", "Phonetic")
@@ -107,8 +107,8 @@ def _value(
         return _items(values, within, form, code)
     if "InlineBinary" in found:
         return base64.b64decode(found["InlineBinary"])
-    if vr in _NUMBERS:
-        pack = ("<" if form.little else ">") + _NUMBERS[vr]
+    if vr in NUMBERS:
+        pack = ("<" if form.little else ">") + NUMBERS[vr]
         return b"".join(struct.pack(pack, one) for one in values if one is not None)
     if vr == "AT":
         return b"".join(form.tag(int(one, 16)) for one in values if one)

@@ -3,6 +3,7 @@
 They come from outside: a few kilobytes at most, read by the house's own reader under its limits.
 """
 
+import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -11,6 +12,7 @@ from iryo import dicom
 from iryo.dicom import syntaxes
 from iryo.dicom.write_elements import Form
 from iryo.errors import InvalidDicom, InvalidInput
+from iryo.imaging.dimse.answers import NUMBERS
 from iryo.imaging.dimse.association import Message, whole
 
 __all__ = ["FAILED_LIST", "LEVEL", "MAX_IDENTIFIER", "Identifier", "form_of", "read", "uid_list"]
@@ -63,13 +65,24 @@ class Identifier:
                 continue
             path = (*within, tag)
             if element.items is None:
-                raw = self.instance.value(element)
-                text = dataset.charset.decode(raw, element.vr)[0].strip(" \0")
-                yield path, text
+                yield path, _value(dataset, element.vr, self.instance.value(element))
                 continue
             yield path, ""
             for item in element.items[:1]:
                 yield from self._keys(item, path)
+
+
+def _value(dataset: dicom.Dataset, vr: str, raw: bytes) -> str:
+    """A value as text, as keys are given: numbers in digits."""
+    form = NUMBERS.get(vr)
+    if form is None:
+        return dataset.charset.decode(raw, vr)[0].strip(" \0")
+    number = struct.Struct("<" + form)
+    whole = len(raw) // number.size * number.size
+    return "\\".join(
+        f"{value:.10g}" if form in "fd" else str(value)
+        for (value,) in number.iter_unpack(raw[:whole])
+    )
 
 
 def form_of(transfer: str) -> Form:

@@ -1,5 +1,6 @@
 """What this SCP offers: SOP classes, transfer syntaxes, and what of a request is granted."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import cache
@@ -76,8 +77,13 @@ class Service(Enum):
 
 
 # Of SOP classes with Storage in their names, those that are not of the Storage Service Class.
+_COMPOSITE: Final = "1.2.840.10008.5.1.4.1.1."
+"""What the UIDs of storage SOP classes begin with: one that is newer than our dictionary too."""
 _NO_STORAGE: Final = ("Storage Commitment", "Media Storage Directory", "Service Class")
 _IDENTIFIERS: Final = (syntaxes.EXPLICIT_LITTLE, syntaxes.IMPLICIT_LITTLE)
+_VIDEO: Final = frozenset(
+    f"1.2.840.10008.5.1.4.1.1.77.1.{number}.1" for number in (1, 2, 4)
+)  # endoscopic, microscopic, photographic
 _STORED: Final = frozenset(row.uid for row in syntaxes.TABLE)
 
 
@@ -103,7 +109,9 @@ def service_of(abstract: str, *, any_class: bool = False) -> Service | None:
         return Service.RETRIEVE
     if abstract == COMMITMENT:
         return Service.COMMITMENT
-    if abstract in storage_classes() or (any_class and abstract not in UID_dictionary):
+    if abstract in storage_classes() or abstract.startswith(_COMPOSITE):
+        return Service.STORAGE
+    if any_class and abstract not in UID_dictionary:
         return Service.STORAGE
     return None
 
@@ -133,7 +141,13 @@ def grant(request: Request, role: Role, *, any_class: bool) -> Grants:
         if service is Service.STORAGE:
             scu, scp = request.roles.get(proposal.abstract, (True, False))
             scu = scu and role >= Role.WRITER
-        result, transfer = _judge(proposal, service, used=scu or scp, sends=scp)
+        if service is Service.STORAGE and scp:
+            chosen = _for_sending(proposal, request.contexts)
+        elif service is Service.STORAGE:
+            chosen = _for_storage(proposal.transfers)
+        else:
+            chosen = next((one for one in _IDENTIFIERS if one in proposal.transfers), None)
+        result, transfer = _judge(proposal, service, chosen, used=scu or scp)
         granted.append(Granted(proposal.id, result, transfer))
         if result != ACCEPTED:
             continue
@@ -150,7 +164,7 @@ def grant(request: Request, role: Role, *, any_class: bool) -> Grants:
 
 
 def _judge(
-    proposal: Proposal, service: Service | None, *, used: bool, sends: bool
+    proposal: Proposal, service: Service | None, chosen: str | None, *, used: bool
 ) -> tuple[int, str]:
     """Result and transfer syntax of one presentation context."""
     otherwise = proposal.transfers[0] if proposal.transfers else syntaxes.IMPLICIT_LITTLE
@@ -158,28 +172,44 @@ def _judge(
         return NO_ABSTRACT_SYNTAX, otherwise
     if not used:
         return USER_REJECTED, otherwise
-    if service is Service.STORAGE:
-        chosen = _for_storage(proposal.transfers, sends=sends)
-    else:
-        chosen = next((one for one in _IDENTIFIERS if one in proposal.transfers), None)
     return (NO_TRANSFER_SYNTAX, otherwise) if chosen is None else (ACCEPTED, chosen)
 
 
-def _for_storage(transfers: tuple[str, ...], *, sends: bool) -> str | None:
-    """Which of several transfer syntaxes is taken for one context.
+def _for_storage(transfers: tuple[str, ...]) -> str | None:
+    """Which of several transfer syntaxes is taken for what a peer stores.
 
     Who sends lists first what the files are in. Implicit VR is what all must offer, and loses the
-    VRs of private elements: the explicit one is better where there is a choice. Where we are to
-    send, what is stored goes out as it is.
+    VRs of private elements: the explicit one is better where there is a choice.
     """
     known = [one for one in transfers if one in _STORED]
     if not known:
         return None
-    if sends and syntaxes.HTJ2K_LOSSLESS_RPCL in known:
-        return syntaxes.HTJ2K_LOSSLESS_RPCL
     if known[0] == syntaxes.IMPLICIT_LITTLE and syntaxes.EXPLICIT_LITTLE in known:
         return syntaxes.EXPLICIT_LITTLE
     return known[0]
+
+
+def _for_sending(proposal: Proposal, all_of: Iterable[Proposal]) -> str | None:
+    """Which is taken for what we send to a peer by C-GET.
+
+    One context has one syntax for all instances of the class, whatever they are stored in. So where
+    it is the only one it gets what all can be given in; where another one has that, this one gets
+    what needs no transcoding. Video is not transcoded at all.
+    """
+    known = [one for one in proposal.transfers if one in _STORED]
+    native = [one for one in _IDENTIFIERS if one in known]
+    elsewhere = any(
+        one.abstract == proposal.abstract
+        and one.id != proposal.id
+        and set(_IDENTIFIERS) & set(one.transfers)
+        for one in all_of
+    )
+    stored = [one for one in known if one not in _IDENTIFIERS]
+    if syntaxes.HTJ2K_LOSSLESS_RPCL in stored:
+        stored = [syntaxes.HTJ2K_LOSSLESS_RPCL]
+    video = proposal.abstract in _VIDEO and stored
+    chosen = [*stored, *native] if elsewhere or video else [*native, *stored]
+    return chosen[0] if chosen else None
 
 
 def _extended(uid: str, asked: bytes) -> bytes:
