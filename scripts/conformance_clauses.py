@@ -1,4 +1,4 @@
-"""Write docs/reference/conformance.md from the table of tests/conformance/clauses.py.
+"""Write docs/reference/conformance.md from the tables of tests/conformance/clauses*.py.
 
     python -m scripts.conformance_clauses
 
@@ -10,13 +10,14 @@ from itertools import groupby
 from pathlib import Path
 
 from tests.conformance.clauses import CLAUSES, Clause
+from tests.conformance.clauses_dimse import DIMSE
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "reference" / "conformance.md"
 
 HEAD = """\
 # Conformance, clause by clause
 
-<!-- Written by scripts/conformance_clauses.py from tests/conformance/clauses.py; edit that. -->
+<!-- Written by scripts/conformance_clauses.py from tests/conformance/clauses*.py; edit those. -->
 
 What the standard asks of a server that offers these services, whether iryo does it, and the tests
 that show it with real clients. The [conformance statement](conformance-statement.md) says the same
@@ -35,7 +36,7 @@ def render() -> str:
     """The whole page."""
 
     def lines() -> Iterator[str]:
-        for part, some in groupby(CLAUSES, key=lambda clause: clause.part):
+        for part, some in groupby((*CLAUSES, *DIMSE), key=lambda clause: clause.part):
             yield f"## {part}\n"
             yield "| clause | asks | state | shown by |"
             yield "| --- | --- | --- | --- |"

@@ -8,7 +8,9 @@ import pytest
 
 from scripts import conformance_clauses, conformance_statement
 from tests.conformance.clauses import CLAUSES, Clause, State
+from tests.conformance.clauses_dimse import DIMSE
 
+ALL = (*CLAUSES, *DIMSE)
 TESTS = Path(__file__).resolve().parent
 
 
@@ -30,7 +32,7 @@ def test_the_clauses_are_what_the_table_says() -> None:
     )
 
 
-@pytest.mark.parametrize("clause", CLAUSES, ids=lambda one: f"{one.part} {one.number} {one.what}")
+@pytest.mark.parametrize("clause", ALL, ids=lambda one: f"{one.part} {one.number} {one.what}")
 def test_what_is_met_is_shown_by_tests(clause: Clause) -> None:
     for test in clause.tests:
         path, _, name = test.partition("::")
