@@ -43,6 +43,10 @@ _DOOR: Final = "imaging/dicomweb/test_door.py::"
 _STOW: Final = "imaging/dicomweb/test_stow.py::"
 _QIDO: Final = "imaging/dicomweb/test_qido.py::"
 _ENGINE: Final = "imaging/service/query/test_engine.py::"
+_WADO: Final = "imaging/dicomweb/test_wado.py::"
+_METADATA: Final = "imaging/dicomweb/test_wado_metadata.py::"
+_RENDERED: Final = "imaging/dicomweb/test_wado_rendered.py::"
+_ACCEPT: Final = "wire/test_accept.py::"
 _CAPABILITIES: Final = "imaging/dicomweb/test_capabilities.py::"
 
 CLAUSES: Final = (
@@ -71,9 +75,115 @@ CLAUSES: Final = (
     ),
     Clause(
         "PS3.18",
+        "8.7",
+        "media types and transfer syntaxes by Accept, accept= and q; 406 with what can be given",
+        (
+            f"{_ACCEPT}test_what_is_chosen",
+            f"{_ACCEPT}test_nothing_satisfies",
+            f"{_ACCEPT}test_the_query_goes_before_the_header",
+            f"{_WADO}test_frames_as_stored_for_viewers",
+            f"{_WADO}test_frames_transcoded",
+        ),
+        state=State.PARTLY,
+        note="rendered media types are image/jpeg and image/png: no GIF, no video, no PDF",
+    ),
+    Clause(
+        "PS3.18",
         "8.9",
         "Retrieve Capabilities, as WADL and as JSON",
         (f"{_CAPABILITIES}test_every_route_is_told", f"{_CAPABILITIES}test_the_same_as_json"),
+    ),
+    Clause(
+        "PS3.18",
+        "9.4",
+        "WADO-URI: an instance as application/dicom, transferSyntax",
+        (f"{_RENDERED}test_a_file_by_uri", f"{_RENDERED}test_refusals_by_uri"),
+        state=State.PARTLY,
+        note="anonymize is refused with 400",
+    ),
+    Clause(
+        "PS3.18",
+        "9.5",
+        "WADO-URI: a picture with window, size, region, quality, frameNumber",
+        (f"{_RENDERED}test_a_picture_by_uri", f"{_RENDERED}test_refusals_by_uri"),
+        state=State.PARTLY,
+        note="presentation states are refused with 400; annotation changes nothing",
+    ),
+    Clause(
+        "PS3.18",
+        "10.4.1.1.1",
+        "Retrieve Study, Series and Instance as application/dicom parts; zip",
+        (
+            f"{_WADO}test_an_instance_comes_back_as_it_was",
+            f"{_WADO}test_a_study_and_a_series",
+            f"{_WADO}test_a_zip_archive",
+            f"{_WADO}test_the_checker_of_others_finds_nothing_new",
+        ),
+    ),
+    Clause(
+        "PS3.18",
+        "10.4.1.1.2",
+        "Retrieve Metadata of studies, series and instances as application/dicom+json",
+        (
+            f"{_METADATA}test_pydicom_reads_what_was_in_the_file",
+            f"{_METADATA}test_every_level",
+            f"{_METADATA}test_edits_are_in_it",
+        ),
+        state=State.PARTLY,
+        note="application/dicom+json; not multipart/related of application/dicom+xml (406)",
+    ),
+    Clause(
+        "PS3.18",
+        "10.4.1.1.3",
+        "Retrieve Rendered study, series, instance and frames: window, viewport, quality (8.3.5)",
+        (
+            f"{_RENDERED}test_dicomweb_client_takes_pictures",
+            f"{_RENDERED}test_a_window_as_the_standard_says",
+            f"{_RENDERED}test_a_viewport_is_filled_as_far_as_the_ratio_allows",
+            f"{_RENDERED}test_a_region_and_its_mirror_images",
+            f"{_RENDERED}test_frames_of_many",
+            f"{_RENDERED}test_parameters_that_cannot_be",
+        ),
+        state=State.PARTLY,
+        note="annotation and iccprofile are taken, change nothing, and Warning 299 says so; "
+        "presentation states are not rendered",
+    ),
+    Clause(
+        "PS3.18",
+        "10.4.1.1.4",
+        "Retrieve Thumbnail at each level",
+        (f"{_RENDERED}test_thumbnails", f"{_RENDERED}test_studies_and_series"),
+    ),
+    Clause(
+        "PS3.18",
+        "10.4.1.1.5",
+        "Retrieve Bulkdata of an instance, by its BulkDataURI",
+        (f"{_METADATA}test_bulk_data", f"{_METADATA}test_a_value_of_a_file"),
+        state=State.PARTLY,
+        note="value by value; not all bulkdata of a study, series or instance at once",
+    ),
+    Clause(
+        "PS3.18",
+        "10.4.1.1.6",
+        "Retrieve Frames, lists of them, as stored or in Explicit VR Little Endian; byte ranges",
+        (
+            f"{_WADO}test_frames_uncompressed",
+            f"{_WADO}test_a_list_of_frames",
+            f"{_WADO}test_a_part_of_a_frame",
+            f"{_WADO}test_a_viewer_sees_something_after_the_first_kilobytes",
+        ),
+        state=State.PARTLY,
+        note="frames of an instance; not the pixel data of a study or series at once",
+    ),
+    Clause(
+        "PS3.18",
+        "10.4.4",
+        "status codes 200, 206, 304, 400, 404, 406, 416; ETag, If-None-Match",
+        (
+            f"{_WADO}test_refusals",
+            f"{_WADO}test_what_the_client_has_is_not_sent_again",
+            f"{_METADATA}test_forms_and_caching",
+        ),
     ),
     Clause(
         "PS3.18",

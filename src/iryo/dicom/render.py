@@ -160,10 +160,13 @@ def _grey(
     if plain and grey.size and grey.dtype.kind in "iu" and grey.dtype.itemsize <= 2:
         low, high = int(grey.min()), int(grey.max())
         if high - low < grey.size // 2:
-            values = np.arange(low, high + 1, dtype=grey.dtype if high < 32767 else np.int64)
+            values = np.arange(low, high + 1, dtype=np.int64)
             table = _voi(_modality(values, seen), seen, window, description)
-            index = grey if low == 0 and grey.dtype.kind == "u" else grey.astype(np.intp) - low
-            found: Bytes = table[index]
+            # How far a sample is above the least: in the unsigned type it cannot overflow.
+            unsigned = np.dtype(f"u{grey.dtype.itemsize}")
+            size = 1 << 8 * unsigned.itemsize
+            index = np.ascontiguousarray(grey).view(unsigned) - unsigned.type(low % size)
+            found: Bytes = table.take(index)
             return found
     return _voi(_modality(grey, seen), seen, window, description)
 

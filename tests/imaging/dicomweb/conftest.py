@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pydicom
 import pytest
 from dicomweb_client.api import DICOMwebClient
@@ -66,6 +67,11 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
             study=STUDY,
             number=number,
         )
+    noise = np.random.default_rng(4).normal(0, 30, (512, 512)).cumsum(axis=0).cumsum(axis=1)
+    large = (noise / np.abs(noise).max() * 2000).astype(np.int16)
+    files["large"] = make_instance(
+        folder / "in" / "large.dcm", sop="1.2.8.1", study="1.2.8", series="1.2.8.2", pixels=large
+    )
     with served(folder) as place:
         summary = place.house.imported(folder / "in")
         assert summary["numberOfImportedFiles"] == len(files)

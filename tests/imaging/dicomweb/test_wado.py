@@ -1,7 +1,10 @@
 """DICOM files and frames over WADO-RS: dicomweb-client unmodified, pydicom as the judge."""
 
 import io
+import shutil
+import subprocess
 import zipfile
+from pathlib import Path
 from typing import Any
 
 import imagecodecs
@@ -156,7 +159,6 @@ def test_a_part_of_a_frame(library: Library) -> None:
     assert part.status_code == 206
     assert part.headers["content-range"] == f"bytes 0-4095/{size}"
     assert part.content == whole.content[:4096]
-    # As OpenJPH decodes what has come so far, at the resolutions that are whole.
     assert session.get(url, headers={"range": "bytes=-7"}).content == whole.content[-7:]
     beyond = session.get(url, headers={"range": f"bytes={size}-"})
     assert (beyond.status_code, beyond.headers["content-range"]) == (416, f"bytes */{size}")
@@ -165,6 +167,38 @@ def test_a_part_of_a_frame(library: Library) -> None:
     session.headers["accept"] = OCTETS
     transcoded = session.get(url, headers={"range": "bytes=2-5"})
     assert (transcoded.status_code, len(transcoded.content)) == (206, 4)
+
+
+def test_a_viewer_sees_something_after_the_first_kilobytes(library: Library) -> None:
+    """Resolutions come one after the other (RPCL): the first bytes are a whole smaller picture."""
+    session, url = library.place.session(), library.url("large") + "/frames/1"
+    session.headers["accept"] = "image/jphc; transfer-syntax=1.2.840.10008.1.2.4.202"
+    whole = session.get(url).content
+    assert np.array_equal(imagecodecs.htj2k_decode(whole), library.original("large").pixel_array)
+    assert len(whole) > 65536
+    first = session.get(url, headers={"range": "bytes=0-4095"}).content
+    small = imagecodecs.htj2k_decode(first, skipres=4)
+    assert small.shape == (32, 32)
+    assert np.array_equal(small, imagecodecs.htj2k_decode(whole, skipres=4))
+
+
+def test_the_checker_of_others_finds_nothing_new(library: Library, tmp_path: Path) -> None:
+    """Dciodvfy (dicom3tools) says of what is retrieved what it says of the file."""
+    program = shutil.which("dciodvfy")
+    if program is None:
+        pytest.skip("needs dicom3tools")
+
+    def said(path: Path) -> list[str]:
+        ran = subprocess.run([program, path], capture_output=True, text=True, check=False)
+        return sorted(line for line in ran.stderr.splitlines() if line.startswith("Error"))
+
+    for name in ("CT_small.dcm", "emri_small_jpeg_ls_lossless.dcm", "rtplan.dcm"):
+        original = library.original(name)
+        given = library.client.retrieve_instance(
+            *uids(original), media_types=("application/dicom",)
+        )
+        given.save_as(tmp_path / name)
+        assert said(tmp_path / name) == said(library.files[name])
 
 
 @pytest.mark.parametrize("tail", ["", "/frames/1"])

@@ -53,7 +53,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         gives=(_MULTIPART, OCTETS, "image/jphc", "image/jph", "image/jp2", "image/jpeg"),
         parameters=("accept", "imageSetId"),
     ),
-    *_levels("Metadata", metadata, "/metadata", "10.4.1.1.7", (JSON,)),
+    *_levels("Metadata", metadata, "/metadata", "10.4.1.1.2", (JSON,)),
     Route(
         "GET",
         f"{_INSTANCE}/bulkdata/{{rest}}",

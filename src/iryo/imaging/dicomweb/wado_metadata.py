@@ -1,4 +1,4 @@
-"""Metadata (PS3.18 10.4.1.1.7) and bulkdata (10.4.1.1.5)."""
+"""Metadata (PS3.18 10.4.1.1.2) and bulkdata (10.4.1.1.5)."""
 
 import zlib
 from collections.abc import Iterable, Iterator

@@ -9,10 +9,12 @@ from sqlalchemy import Connection, select
 
 from iryo.dicom import (
     Header,
+    Look,
     PixelDescription,
     decode_stored,
     decoded_photometric,
     describe_stored,
+    look,
     unpack_header,
 )
 from iryo.dicom.codecs_encode import can_encode, coded_photometric, encode
@@ -257,10 +259,26 @@ class HeldFrames:
         Raises:
             NotFound: there are none.
         """
-        found = describe_stored(self.header)
+        known = self._room.places.by_series.look(self.held.key)
+        found = known[0] if known is not None else describe_stored(self.header)
         if found is None:
             raise NotFound("found an instance without pixel data")
         return found
+
+    def look(self, number: int) -> Look:
+        """How frame `number` (from 1) is to be seen.
+
+        Raises:
+            NotFound: there are no pixels.
+        """
+        memory = self._room.places.by_series
+        known = memory.look(self.held.key)
+        if known is not None:
+            return known[1]
+        seen = look(self.header.instance, self.description, number - 1)
+        if self.count == 1:
+            memory.remember_look(self.held.key, self.description, seen)
+        return seen
 
     def samples(self, number: int, reduce: int = 0) -> tuple[Samples, str]:
         """The samples of frame `number` (from 1) and their Photometric Interpretation.

@@ -8,7 +8,7 @@ import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 
-from iryo.dicom import look, render
+from iryo.dicom import render
 from iryo.dicom.pixels import PixelKind
 from iryo.dicom.resize import fitted, resize
 from iryo.dicom.syntaxes import HTJ2K_LOSSLESS_RPCL
@@ -73,6 +73,8 @@ class Wish:
 
 def representative(held: HeldFrames) -> int:
     """The number of the frame that stands for all: (0028,6010), else that in the middle."""
+    if held.count == 1:
+        return 1
     number = held.header.instance.integer(_REPRESENTATIVE)
     if number is not None and 0 < number <= held.count:
         return number
@@ -111,7 +113,7 @@ def picture(held: HeldFrames, number: int, wish: Wish, media_type: str) -> bytes
         down, across = samples.shape[0] / described.rows, samples.shape[1] / described.columns
         top, bottom = round(top * down), max(round(top * down) + 1, round(bottom * down))
         left, right = round(left * across), max(round(left * across) + 1, round(right * across))
-    seen = look(held.header.instance, described, number - 1)
+    seen = held.look(number)
     if wish.window is not None:
         seen = replace(seen, function=wish.function, voi=None)
     image = render(samples, described, wish.window, seen=seen, photometric=photometric)

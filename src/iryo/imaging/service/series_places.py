@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import Final
 
+from iryo.dicom import Look, PixelDescription
 from iryo.imaging.service.known import KnownInstance
 
 __all__ = ["HeldInstance", "KnownSeries", "SeriesKey", "SeriesPlaces"]
@@ -21,6 +22,7 @@ SeriesKey = tuple[str, str, str, str | None]
 _BELIEVED_SECONDS: Final = 5.0
 _KEPT_BYTES: Final = 64 << 20
 _COST: Final = 1000  # bytes of an instance besides its frame table, about
+_LOOKS: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,7 @@ class SeriesPlaces:
         self._known: OrderedDict[SeriesKey, KnownSeries] = OrderedDict()
         self._cost = 0
         self._lock = Lock()
+        self._looks: OrderedDict[str, tuple[PixelDescription, Look]] = OrderedDict()
 
     def find(self, key: SeriesKey, sop_instance_uid: str) -> HeldInstance | None:
         """What is known of an instance, None when it must be asked."""
@@ -113,6 +116,20 @@ class SeriesPlaces:
                 self._drop(next(iter(self._known)))
         self.believe(known)
 
+    def look(self, key: str) -> tuple[PixelDescription, Look] | None:
+        """What the header of a stored instance of one frame says of how that is to be seen.
+
+        It never changes. None where it must be read.
+        """
+        return self._looks.get(key)
+
+    def remember_look(self, key: str, description: PixelDescription, seen: Look) -> None:
+        """What was read of a header."""
+        with self._lock:
+            self._looks[key] = description, seen
+            while len(self._looks) > _LOOKS:
+                self._looks.popitem(last=False)
+
     def forget(self, image_set_id: str, instance_keys: Collection[str] = ()) -> None:
         """This image set, or these of its instances, have changed: ask before they are read."""
         with self._lock:
@@ -137,6 +154,7 @@ class SeriesPlaces:
         """Stored instances have been damaged, healed or moved: ask of all of them again."""
         with self._lock:
             self._known.clear()
+            self._looks.clear()
             self._cost = 0
 
     def _drop(self, key: SeriesKey) -> None:
