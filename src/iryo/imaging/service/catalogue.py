@@ -40,7 +40,9 @@ AVAILABLE: Final[Mapping[str, Any]] = {"vr": "CS", "Value": ["ONLINE"]}
 """InstanceAvailability."""
 
 _AT_ONCE: Final = 500  # values in one statement
-_LONGEST_NAME: Final = 256
+_LONGEST_NAME: Final = 64  # of a component group (PS3.5 6.2); an index has three of them
+_LONGEST_CODE: Final = 16  # of CS
+_MOST_MODALITIES: Final = 32  # that a study is found by
 _GROUPS: Final = ("Alphabetic", "Ideographic", "Phonetic")
 
 
@@ -112,7 +114,7 @@ def of_series(values: Values, more: Values, count: int, study_uid: str) -> dict[
         "00201209": {"vr": "IS", "Value": [count]},
     }
     return {
-        "modality": text_of(values, "00080060"),
+        "modality": (text_of(values, "00080060") or "")[:_LONGEST_CODE] or None,
         "series_number": number,
         "description": text_of(values, "0008103E"),
         "body_part": text_of(more, "00180015"),
@@ -231,7 +233,7 @@ def study_row(said: Any, held: Sequence[Any]) -> dict[str, Any]:
         more["00080062"] = _some("UI", classes)
     return {"uid": said.study_uid, "study_datetime": said.study_datetime} | {
         **study_columns(values, more),
-        "modalities": listed(modalities),
+        "modalities": listed(modalities[:_MOST_MODALITIES]),
         "series_count": len(held),
         "instance_count": count,
         "answer": orjson.dumps(dict(sorted(answer.items()))),

@@ -40,7 +40,14 @@ series = Table(
     Column("study_others", LargeBinary, nullable=False),
     Index("ix_imaging_series_study", "datastore_id", "study_uid", "series_uid"),
     Index("ix_imaging_series_uid", "datastore_id", "series_uid"),
-    Index("ix_imaging_series_newest", "datastore_id", "study_datetime", "study_uid", "series_uid"),
+    Index(
+        "ix_imaging_series_newest",
+        "datastore_id",
+        "study_datetime",
+        "study_uid",
+        "series_uid",
+        "modality",
+    ),
     Index(
         "ix_imaging_series_unread",
         "image_set_id",
@@ -75,8 +82,17 @@ studies = Table(
     # DICOM JSON: what each answer has; what else is known of patient and study.
     Column("answer", LargeBinary, nullable=False),
     Column("others", LargeBinary, nullable=False),
-    # In the order of answers, newest first; with the modalities, for which many are passed over.
-    Index("ix_imaging_studies_newest", "datastore_id", "study_datetime", "study_uid", "modalities"),
+    # In the order of answers, newest first; with what most of them may be passed over for.
+    Index(
+        "ix_imaging_studies_newest",
+        "datastore_id",
+        "study_datetime",
+        "study_uid",
+        "modalities",
+        "name_alphabetic",
+        "name_ideographic",
+        "name_phonetic",
+    ),
     Index(
         "ix_imaging_studies_patient", "datastore_id", "patient_id", "study_datetime", "study_uid"
     ),

@@ -11,12 +11,11 @@ from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, true
 
 from iryo.imaging.names import words
 from iryo.imaging.service.query.matching import Test, Tree, name_of, wild
-from iryo.imaging.service.search_words import counted
 from iryo.imaging.store import image_set_terms, series, studies
 
 __all__ = ["Condition", "of_series", "of_studies"]
 
-_FEW: Final = 4_000
+_FEW: Final = 500
 """So many that a name finds are looked up and sorted; of more, the newest are walked through."""
 _BEYOND: Final = "\U0010ffff"
 
@@ -96,12 +95,17 @@ def _text(connection: Connection, column: Any, test: Test) -> Condition:
 def _like(connection: Connection, column: Any, value: str) -> ColumnElement[bool]:
     if not wild(value):
         return column == value  # type: ignore[no-any-return]
-    head = value[: min(value.find(c) for c in "*?" if c in value)]
+    head = _head(value)
     found = _matches(connection, column, value)
     if head:
         # A range over an index, whatever the database makes of patterns.
         return and_(column >= head, column < head + _BEYOND, found)
     return found
+
+
+def _head(value: str) -> str:
+    """What stands before the first wild card."""
+    return value.replace("?", "*").partition("*")[0]
 
 
 def _matches(connection: Connection, column: Any, value: str) -> ColumnElement[bool]:
@@ -184,21 +188,41 @@ def _plain(word: str) -> str:
 
 
 def _named(connection: Connection, datastore_id: str, test: Test) -> Condition:
+    """A name: of few studies by an index of names, else by walking through the newest studies."""
     if test.fuzzy:
-        return _worded(datastore_id, test)
+        return _worded(connection, datastore_id, test)
     wanted = [name_of(value) for value in test.values]
-    walked = or_(*(_grouped(connection, groups, hidden=True) for groups in wanted))
-    if any(group[:1] in {"*", "?"} for groups in wanted for group in groups if group.strip("*")):
-        return Condition(walked)  # no index leads there
-    met = or_(*(_grouped(connection, groups, hidden=False) for groups in wanted))
-    found = select(studies.c.study_uid).where(studies.c.datastore_id == datastore_id, met)
-    return Condition(walked if counted(connection, found, _FEW) > _FEW else met)
+    few = _few(connection, datastore_id, wanted)
+    if few is not None:
+        return Condition(studies.c.study_uid.in_(few), exact=False)
+    return Condition(or_(*(_grouped(connection, groups) for groups in wanted)))
 
 
-def _grouped(connection: Connection, groups: list[str], *, hidden: bool) -> ColumnElement[bool]:
-    columns = [getattr(studies.c, name) for name in _NAMES]
-    if hidden:
-        columns = [func.coalesce(column, column) for column in columns]
+def _few(connection: Connection, datastore_id: str, wanted: list[list[str]]) -> list[str] | None:
+    """The studies that have one of the names, unless they are many or no index leads to them."""
+    found: set[str] = set()
+    for groups in wanted:
+        if len(groups) == 1:
+            places = [(name, groups[0]) for name in _NAMES]
+        else:
+            longest = max(range(len(groups)), key=lambda at: len(_head(groups[at])))
+            places = [(_NAMES[longest], groups[longest])]
+        for name, group in places:
+            if not _head(group):
+                return None
+            column = getattr(studies.c, name)
+            query = select(studies.c.study_uid).where(
+                studies.c.datastore_id == datastore_id, _like(connection, column, group)
+            )
+            found.update(connection.execute(query.limit(_FEW + 1)).scalars())
+            if len(found) > _FEW:
+                return None
+    return sorted(found)
+
+
+def _grouped(connection: Connection, groups: list[str]) -> ColumnElement[bool]:
+    # As the index of the newest has them, and so that no other is taken.
+    columns = [func.coalesce(getattr(studies.c, name), "") for name in _NAMES]
     if len(groups) == 1:
         return or_(*(_like(connection, column, groups[0]) for column in columns))
     asked = zip(groups, columns, strict=False)
@@ -206,22 +230,27 @@ def _grouped(connection: Connection, groups: list[str], *, hidden: bool) -> Colu
     return and_(true(), *met)
 
 
-def _worded(datastore_id: str, test: Test) -> Condition:
-    """By the index of words, which has those of ids as well."""
-    table, found = image_set_terms.c, []
+def _worded(connection: Connection, datastore_id: str, test: Test) -> Condition:
+    """Beginnings of words: by the index of words, where few have one; else by the names."""
+    found = []
     for value in test.values:
-        some = []
-        for word in words(value):
-            ids = select(table.image_set_id).where(
-                table.datastore_id == datastore_id,
-                table.term >= word,
-                table.term < word + _BEYOND,
-            )
-            uids = select(series.c.study_uid).where(series.c.image_set_id.in_(ids))
-            some.append(studies.c.study_uid.in_(uids))
-        if some:
-            found.append(and_(*some))
-    return Condition(or_(*found) if found else true(), exact=False)
+        some = [_word(connection, datastore_id, word) for word in words(value)]
+        found.append(and_(true(), *some))
+    return Condition(or_(*found), exact=False)
+
+
+def _word(connection: Connection, datastore_id: str, word: str) -> ColumnElement[bool]:
+    table = image_set_terms.c
+    query = (
+        select(series.c.study_uid)
+        .join(image_set_terms, table.image_set_id == series.c.image_set_id)
+        .where(table.datastore_id == datastore_id, table.term >= word, table.term < word + _BEYOND)
+    )
+    found = connection.execute(query.limit(_FEW + 1)).scalars().all()
+    if len(found) <= _FEW:
+        return studies.c.study_uid.in_(sorted(set(found)))
+    columns = (func.coalesce(getattr(studies.c, name), "") for name in _NAMES)
+    return or_(*(_matches(connection, column, f"*{_plain(word)}*") for column in columns))
 
 
 def _moments(date: Test, time: Test) -> ColumnElement[bool] | None:

@@ -1,11 +1,12 @@
 """Studies and series off their tables, in the order of answers."""
 
 from collections.abc import Generator, Iterator
+from dataclasses import replace
 from itertools import islice
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, Row, Select, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
 
 from iryo.errors import TooLarge
 from iryo.imaging.attributes import Level, Values, level_of_tag, tag_text
@@ -21,7 +22,10 @@ MOST_ROWS: Final = 100_000
 """Rows whose JSON is looked at for one query, where no column answers a key."""
 _CHUNK: Final = 500
 _STUDY_UID: Final = 0x0020000D
+_FEW_SERIES: Final = (0x0020000E,)
 _OF_STUDY: Final = (Level.STUDY, Level.PATIENT)
+_ORDER: Final = (studies.c.study_datetime, studies.c.study_uid)
+_IDS: Final = (0x00100020, 0x00080050, 0x00200010)  # of patient, order and study
 
 
 def studies_found(
@@ -30,13 +34,44 @@ def studies_found(
     """At most so many answers at the study level."""
     fuller = wanted.every or bool(wanted.extras_at(*_OF_STUDY))
     query, rest = study_rows(connection, datastore_id, wanted, fuller=fuller)
-    query = query.order_by(studies.c.study_datetime.desc(), studies.c.study_uid.desc())
+    # Ids with anything before a piece of them are looked for in an index of all ids, not in order.
+    anywhere = any(_anywhere(wanted.tests[Level.STUDY].get(tag)) for tag in _IDS)
+    query = query.order_by(*(map(_hidden, _ORDER) if anywhere else (one.desc() for one in _ORDER)))
+    if not rest:
+        query = _in_two_steps(query, datastore_id, wanted, most)
+        wanted = replace(wanted, question=replace(wanted.question, offset=0))
     for row in _page(connection, query, wanted, rest, {}, most):
         json = row.study
         if fuller:
             answer, others = orjson.loads(row.study), orjson.loads(row.study_others)
             json = merged(answer, wanted.more(others, *_OF_STUDY))
         yield Found(bytes(json), row.study_uid)
+
+
+def _in_two_steps(query: Select[Any], datastore_id: str, wanted: Wanted, most: int) -> Select[Any]:
+    """The page first, off an index alone where it has all that is asked for, and then its rows."""
+    page = query.with_only_columns(studies.c.study_uid).limit(most).offset(wanted.question.offset)
+    uids = select(page.subquery().c.study_uid)
+    columns = query.selected_columns
+    return (
+        select(*columns)
+        .where(studies.c.datastore_id == datastore_id, studies.c.study_uid.in_(uids))
+        .order_by(*map(_hidden, _ORDER))
+    )
+
+
+def _anywhere(test: Test | Tree | None) -> bool:
+    return isinstance(test, Test) and any(value[:1] in {"*", "?"} for value in test.values)
+
+
+def _plain(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The column, but no index is taken for it."""
+    return func.coalesce(column, column)
+
+
+def _hidden(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """To sort by, without that an index is taken for it."""
+    return _plain(column).desc()
 
 
 def study_rows(
@@ -96,9 +131,12 @@ def series_rows(
     """
     made, rest = of_series(connection, wanted.tests.get(Level.SERIES, {}))
     of_study = dict(wanted.tests[Level.STUDY])
-    uid = of_study.pop(_STUDY_UID, None)
-    if isinstance(uid, Test):
+    named = any(tag in wanted.tests.get(Level.SERIES, {}) for tag in _FEW_SERIES)
+    uid = of_study.get(_STUDY_UID)
+    if len(of_study) == 1 and isinstance(uid, Test):
+        of_study = {}
         made.append(series.c.study_uid.in_(uid.values))
+        named = True
     columns: list[ColumnElement[Any]] = [
         series.c.image_set_id,
         series.c.study_uid,
@@ -107,27 +145,37 @@ def series_rows(
         series.c.answer,
         series.c.others,
     ]
-    conditions: list[ColumnElement[bool]] = []
-    rest_of_study: Tree = {}
-    if of_study:
-        conditions, rest_of_study = of_studies(
-            connection, datastore_id, of_study, combined=wanted.question.combined
-        )
     asked = any(tag != _STUDY_UID for tag in wanted.extras if _of_study(tag))
-    upper = Level.STUDY in wanted.question.upper
-    joined = bool(conditions or rest_of_study or upper or asked)
-    if joined:
-        columns += [studies.c.answer.label("study"), studies.c.others.label("study_others")]
-    query = select(*columns).where(series.c.datastore_id == datastore_id, *made)
-    if joined:
-        same = (studies.c.datastore_id == series.c.datastore_id) & (
-            studies.c.study_uid == series.c.study_uid
-        )
-        query = query.join(studies, same)
-        if conditions:
-            query = query.where(studies.c.datastore_id == datastore_id, *conditions)
-    order = (series.c.study_datetime, series.c.study_uid, series.c.series_uid)
-    return query.order_by(*(column.desc() for column in order)), rest, rest_of_study
+    joined = bool(of_study or asked or Level.STUDY in wanted.question.upper)
+    if not joined:
+        query = select(*columns).where(series.c.datastore_id == datastore_id, *made)
+        return query.order_by(*_order(series.c.study_datetime, named=named)), rest, {}
+    columns += [studies.c.answer.label("study"), studies.c.others.label("study_others")]
+    through = bool(of_study) and not named
+    study_uid = _plain(studies.c.study_uid) if through else studies.c.study_uid
+    same = (studies.c.datastore_id == series.c.datastore_id) & (study_uid == series.c.study_uid)
+    query = select(*columns).join_from(series, studies, same).where(*made)
+    if not of_study:
+        query = query.where(series.c.datastore_id == datastore_id)
+        return query.order_by(*_order(series.c.study_datetime, named=named)), rest, {}
+    # From the studies that match to their series: the other way round there is no index. Or from a
+    # few series.
+    conditions, rest_of_study = of_studies(
+        connection, datastore_id, of_study, combined=wanted.question.combined
+    )
+    query = query.where(studies.c.datastore_id == datastore_id, *conditions)
+    if named:
+        query = query.where(series.c.datastore_id == datastore_id)
+    order = _order(studies.c.study_datetime, named=named, study_uid=studies.c.study_uid)
+    return query.order_by(*order), rest, rest_of_study
+
+
+def _order(
+    moment: ColumnElement[Any], *, named: bool, study_uid: ColumnElement[Any] = series.c.study_uid
+) -> list[ColumnElement[Any]]:
+    """Newest studies first; of a few, that are named, without an index that has this order."""
+    columns = (moment, study_uid, series.c.series_uid)
+    return [_hidden(column) if named else column.desc() for column in columns]
 
 
 def _of_study(tag: int) -> bool:

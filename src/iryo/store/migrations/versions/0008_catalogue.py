@@ -87,7 +87,7 @@ def _indexes() -> None:
     newest = ["datastore_id", "study_datetime", "study_uid"]
     op.create_index("ix_imaging_series_study", _SERIES, ["datastore_id", "study_uid", "series_uid"])
     op.create_index("ix_imaging_series_uid", _SERIES, ["datastore_id", "series_uid"])
-    op.create_index("ix_imaging_series_newest", _SERIES, [*newest, "series_uid"])
+    op.create_index("ix_imaging_series_newest", _SERIES, [*newest, "series_uid", "modality"])
     op.create_index(
         "ix_imaging_series_unread",
         _SERIES,
@@ -95,7 +95,8 @@ def _indexes() -> None:
         sqlite_where=sa.text("whole IS 0"),
         postgresql_where=sa.text("whole IS false"),
     )
-    op.create_index("ix_imaging_studies_newest", _STUDIES, [*newest, "modalities"])
+    names = [f"name_{group}" for group in _GROUPS]
+    op.create_index("ix_imaging_studies_newest", _STUDIES, [*newest, "modalities", *names])
     for name, column in (
         ("patient", "patient_id"),
         ("accession", "accession_number"),
@@ -247,7 +248,7 @@ def _series(row: Any) -> dict[str, Any]:
         "study_uid": row.study_uid,
         "series_uid": row.series_uid,
         "study_datetime": row.study_datetime,
-        "modality": row.modality,
+        "modality": row.modality and row.modality[:16],
         "series_number": None if number is None else str(number),
         "description": None,
         "body_part": row.body_part,
@@ -276,7 +277,7 @@ def _study_row(rows: list[Any]) -> dict[str, Any]:
         "00201208": _one("IS", count),
     }
     groups = (first.patient_name or "").split("=")[:3]
-    folded = [_fold(group).rstrip("^ ")[:256] or None for group in groups] + [None] * 3
+    folded = [_fold(group).rstrip("^ ")[:64] or None for group in groups] + [None] * 3
     return {
         "datastore_id": first.datastore_id,
         "study_uid": first.study_uid,
