@@ -42,9 +42,9 @@ function request()
 end
 function done(summary, latency, requests)
   local e = summary.errors
-  io.write(string.format("RESULT %%d %%d %%d %%d %%d %%d\\n", summary.requests, summary.duration,
-    e.status + e.connect + e.read + e.write + e.timeout, latency:percentile(50),
-    latency:percentile(99), summary.bytes))
+  io.write(string.format("RESULT %%d %%d %%d %%d %%d %%d %%d\\n", summary.requests,
+    summary.duration, e.status + e.connect + e.read + e.write + e.timeout, latency:percentile(50),
+    latency:percentile(99), summary.bytes, latency:percentile(95)))
 end
 """
 
@@ -78,6 +78,7 @@ class Load:
     p50: float
     p99: float
     megabytes: float
+    p95: float
 
 
 def signed(key: tuple[str, str], port: int, path: str, body: str) -> Ask:
@@ -107,9 +108,9 @@ def full(port: int, asks: Path, *, connections: int, seconds: float) -> Load:
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     line = next(text for text in ran.stdout.splitlines() if text.startswith("RESULT"))
-    count, micros, errors, middle, high, size = (int(part) for part in line.split()[1:])
+    count, micros, errors, middle, high, size, most = (int(part) for part in line.split()[1:])
     assert errors == 0, ran.stdout
-    return Load(count / micros * 1e6, middle / 1e3, high / 1e3, size / micros)
+    return Load(count / micros * 1e6, middle / 1e3, high / 1e3, size / micros, most / 1e3)
 
 
 class _Line:
@@ -179,4 +180,5 @@ def at_rate(
         for line in lines:
             line.socket.close()
     taken.sort()
-    return Load(total / spent, taken[total // 2], taken[int(total * 0.99)], 0.0)
+    high, most = taken[int(total * 0.99)], taken[int(total * 0.95)]
+    return Load(total / spent, taken[total // 2], high, 0.0, most)

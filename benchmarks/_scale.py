@@ -127,7 +127,7 @@ class Scale:
             who = self.person_of(patient)
             mixed = self._mixed("study", study)
             study_days = mixed % _DAYS
-            date_text, clock = self._when(study)
+            date_text, clock = self.when(study)
             # Two of three came on the day of their study, the others years later from an archive.
             days = _DAYS if mixed >> 40 & 3 == 3 else study_days
             created = _EPOCH_MICROS + days * _DAY_MICROS + self._mixed("at", place) % _DAY_MICROS
@@ -191,7 +191,7 @@ class Scale:
                 (self.person_of(patient).name, self.patient_id(patient), self.accession(study))
             )
             one = self.set_id(place)
-            when = sortable_datetime(*self._when(study))
+            when = sortable_datetime(*self.when(study))
             for term in sorted(found):
                 yield self.datastore_id, term, when, one
 
@@ -225,7 +225,7 @@ class Scale:
         mixed = self._mixed("study", study)
         patient = self.patient_of(study)
         who = self.person_of(patient)
-        date_text, clock = self._when(study)
+        date_text, clock = self.when(study)
         modality, sop_class = _MODALITIES[(mixed >> 8) % len(_MODALITIES)]
         said = {
             "StudyDate": date_text, "StudyTime": clock, "AccessionNumber": self.accession(study),
@@ -255,7 +255,7 @@ class Scale:
             "study_others": orjson.dumps(others(said, [Level.PATIENT, Level.STUDY], above)),
         }
 
-    def _when(self, study: int) -> tuple[str, str]:
+    def when(self, study: int) -> tuple[str, str]:
         """Date and time of a study (DA, TM): in office hours of some day in eleven years."""
         mixed = self._mixed("study", study)
         day = _FIRST_DAY + timedelta(days=mixed % _DAYS)
