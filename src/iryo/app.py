@@ -189,6 +189,7 @@ class App:
                 max_upload=settings.max_upload,
                 query_results=settings.query_results,
                 deletes=settings.dicomweb_delete,
+                pseudonyms=self.access.signing_secret("de-identification"),
             ),
             self.observers.requests,
         )

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from iryo.access import EVERYWHERE, Principal, Role
 from iryo.errors import AccessDenied
 
-ORDER = [Role.READER, Role.WRITER, Role.ADMIN]
+ORDER = [Role.RESEARCHER, Role.READER, Role.WRITER, Role.ADMIN]
 
 
 @pytest.mark.parametrize(("one", "other"), list(product(ORDER, ORDER)))

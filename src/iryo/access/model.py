@@ -15,8 +15,13 @@ EVERYWHERE: Final = "*"
 
 
 class Role(StrEnum):
-    """What one may do, each including those before it: READER < WRITER < ADMIN."""
+    """What one may do, each including those before it: RESEARCHER < READER < WRITER < ADMIN.
 
+    A researcher may retrieve what names nobody, and nothing else: no query, no metadata, no pixels
+    but those of de-identified files.
+    """
+
+    RESEARCHER = "researcher"
     READER = "reader"
     WRITER = "writer"
     ADMIN = "admin"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["add_commands"]
 
 EVERYWHERE: Final = "*"
-ROLES: Final = ("reader", "writer", "admin")
+ROLES: Final = ("researcher", "reader", "writer", "admin")
 _FOLLOW_SECONDS: Final = 1.0
 _LATEST: Final = timedelta(seconds=10)
 

@@ -78,7 +78,7 @@ def add(
     from iryo.imaging.service.lookup import find_datastore
 
     terminal = terminal_of(context)
-    if role not in tuple(Role):
+    if role not in tuple(Role) or role == Role.RESEARCHER:
         raise InvalidInput(f"found role {role!r}, expected reader, writer or admin")
     if at is None and tls:
         raise InvalidInput("--tls says how --at is reached, and that is not given")

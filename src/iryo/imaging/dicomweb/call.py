@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 
@@ -26,11 +26,13 @@ class Limits:
         max_upload: bytes of one STOW-RS request.
         query_results: results of one query.
         deletes: whether studies and series may be deleted over DICOMweb.
+        pseudonyms: the secret that de-identification follows from; empty: there is none.
     """
 
     max_upload: int
     query_results: int
     deletes: bool
+    pseudonyms: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

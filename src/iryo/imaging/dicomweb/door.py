@@ -34,6 +34,7 @@ _AWS: Final = re.compile(
 _KNOWN_SECONDS: Final = 5.0
 _NO_BODY: Final[Iterator[bytes]] = iter(())
 _MOST_PAIRS: Final = 1000
+_DEIDENTIFY: Final = "deidentify"
 _LONGEST_QUERY: Final = 32 << 10
 
 
@@ -176,6 +177,11 @@ class Door:
             route.action, scope=datastore_id, resource=_visible(resource), frame=told
         ):
             principal.require(route.role, datastore_id)
+            pairs = _pairs(request.query)
+            if any(name == _DEIDENTIFY for name, _ in pairs) and (
+                _DEIDENTIFY not in route.parameters
+            ):  # to pass it over would be to give a name to who wanted none
+                raise InvalidInput("found deidentify, which this does not offer", where=_DEIDENTIFY)
             return route.answer(
                 Call(
                     room=self._room,
@@ -183,7 +189,7 @@ class Door:
                     datastore_id=datastore_id,
                     method=request.method,
                     path=path,
-                    query=_pairs(request.query),
+                    query=pairs,
                     headers=request.headers,
                     base=found.base,
                     body=_bounded(body, self._limits.max_upload),

@@ -3,11 +3,12 @@
 from typing import Final
 
 from iryo.access import Role
+from iryo.imaging.dicomweb import wado_deidentified as deidentified
 from iryo.imaging.dicomweb import wado_rendered, wado_uri
 from iryo.imaging.dicomweb.call import Answer, Route
 from iryo.imaging.dicomweb.retrieval import OCTETS
 from iryo.imaging.dicomweb.wado_frames import frames, ready
-from iryo.imaging.dicomweb.wado_instances import DICOM, ZIP, instances
+from iryo.imaging.dicomweb.wado_instances import DICOM, ZIP
 from iryo.imaging.dicomweb.wado_metadata import JSON, bulkdata, metadata
 from iryo.imaging.service.rendering import JPEG, PNG
 
@@ -21,7 +22,13 @@ _LEVELS: Final = (("Study", _STUDY), ("Series", _SERIES), ("Instance", _INSTANCE
 
 
 def _levels(
-    what: str, answer: Answer, tail: str, clause: str, gives: tuple[str, ...], *also: str
+    what: str,
+    answer: Answer,
+    tail: str,
+    clause: str,
+    gives: tuple[str, ...],
+    *also: str,
+    role: Role = Role.READER,
 ) -> tuple[Route, ...]:
     """The same transaction on a study, a series and an instance."""
     return tuple(
@@ -29,7 +36,7 @@ def _levels(
             "GET",
             template + tail,
             f"Retrieve{name}{what}",
-            Role.READER,
+            role,
             answer,
             summary=f"{what or 'DICOM files'} of a{'n' * (name == 'Instance')} {name.lower()}"
             f" (PS3.18 {clause})",
@@ -114,5 +121,13 @@ ROUTES: Final[tuple[Route, ...]] = (
         gives=(JPEG, PNG, DICOM),
         parameters=wado_uri.PARAMETERS,
     ),
-    *_levels("", instances, "", "10.4.1.1.1", (_MULTIPART, DICOM, ZIP)),
+    *_levels(
+        "",
+        deidentified.instances,
+        "",
+        "10.4.1.1.1",
+        (_MULTIPART, DICOM, ZIP),
+        deidentified.PARAMETER,
+        role=Role.RESEARCHER,
+    ),
 )

@@ -23,7 +23,7 @@ from iryo.wire.accept import Form
 from iryo.wire.http import Response
 from iryo.wire.multipart_write import OutPart, new_boundary
 
-__all__ = ["DICOM", "ZIP", "Wanted", "file_of", "instances", "pieces"]
+__all__ = ["DICOM", "ZIP", "Wanted", "file_of", "instances", "negotiated", "pieces"]
 
 DICOM: Final = "application/dicom"
 ZIP: Final = "application/zip"
@@ -66,7 +66,7 @@ def instances(call: Call) -> Response:
     sound = [one for one in found if not one.damaged]
     if not sound:
         raise Quarantined("all that was asked for was found damaged and is in quarantine")
-    form, wanted = _negotiated(call, sound)
+    form, wanted = negotiated(call, sound)
     # PS3.18 10.4.4: 206 where not all of what was asked for is given.
     status = 200 if len(wanted) == len(found) else 206
     etag = _etag(wanted, form)
@@ -96,7 +96,7 @@ def instances(call: Call) -> Response:
     )
 
 
-def _negotiated(call: Call, found: Sequence[Stored]) -> tuple[Form, list[Wanted]]:
+def negotiated(call: Call, found: Sequence[Stored]) -> tuple[Form, list[Wanted]]:
     """The form of the answer; and the instances that can be given so, each with its syntax."""
     alone = len(found) == 1
     by_syntax: dict[str | None, Form | None] = {}

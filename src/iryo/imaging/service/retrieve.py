@@ -10,7 +10,7 @@ from typing import Final
 
 from sqlalchemy import exists, select
 
-from iryo.dicom.deidentify import DeIdentifier
+from iryo.dicom.deidentify import DeIdentifier, Report
 from iryo.dicom.syntaxes import (
     EXPLICIT_LITTLE,
     HTJ2K,
@@ -185,6 +185,7 @@ def write(
     stored: Stored,
     target: str | None = None,
     change: DeIdentifier | None = None,
+    report: Report | None = None,
 ) -> Iterator[bytes]:
     """The bytes of an instance as a DICOM file (PS3.10), with the edits of the latest version.
 
@@ -194,6 +195,7 @@ def write(
         stored: of `stored_instances`.
         target: the transfer syntax; None: the one that it came in where that loses nothing.
         change: what makes it nobody's; None: it stays as it is.
+        report: what was done is counted here before the first piece.
 
     Raises:
         NotAcceptable: where the samples cannot be given in `target`; at the first piece.
@@ -205,4 +207,4 @@ def write(
         image_set_id = stored.image_set_id
         document = own(metadata(room, datastore_id, image_set_id, stored.version), image_set_id)
         wanted = effective(document, stored.sop_instance_uid)
-    yield from pieces_of(room, stored.key, wanted, target, change)
+    yield from pieces_of(room, stored.key, wanted, target, change, report)
