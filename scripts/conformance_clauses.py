@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tests.conformance.clauses import CLAUSES, Clause
 from tests.conformance.clauses_dimse import DIMSE
+from tests.conformance.clauses_security import SECURITY
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "reference" / "conformance.md"
 
@@ -36,7 +37,7 @@ def render() -> str:
     """The whole page."""
 
     def lines() -> Iterator[str]:
-        for part, some in groupby((*CLAUSES, *DIMSE), key=lambda clause: clause.part):
+        for part, some in groupby((*CLAUSES, *DIMSE, *SECURITY), key=lambda clause: clause.part):
             yield f"## {part}\n"
             yield "| clause | asks | state | shown by |"
             yield "| --- | --- | --- | --- |"

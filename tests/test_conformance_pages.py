@@ -9,8 +9,9 @@ import pytest
 from scripts import conformance_clauses, conformance_statement
 from tests.conformance.clauses import CLAUSES, Clause, State
 from tests.conformance.clauses_dimse import DIMSE
+from tests.conformance.clauses_security import SECURITY
 
-ALL = (*CLAUSES, *DIMSE)
+ALL = (*CLAUSES, *DIMSE, *SECURITY)
 TESTS = Path(__file__).resolve().parent
 
 
