@@ -9,8 +9,10 @@ import pytest
 import requests
 from pydicom.dataset import Dataset
 from pydicom.uid import UID
+from sqlalchemy import update as update_rows
 
 from iryo.imaging.service import update
+from iryo.imaging.store import instances
 from tests.imaging.dicomweb.conftest import NAMES, SERIES, STUDY, Library
 from tests.imaging.site import make_instance
 from tests.imaging.test_export import tree
@@ -168,3 +170,46 @@ def test_edits_are_in_it(library: Library, tmp_path: Path) -> None:
     assert changed == {"00081030", "00080090"}
     (given,) = library.client.retrieve_study("1.2.6", media_types=("application/dicom",))
     assert (given.StudyDescription, given.ReferringPhysicianName) == ("new", "A^B=C")
+
+
+def test_a_study_of_several_series(library: Library, tmp_path: Path) -> None:
+    for series in (1, 2):
+        make_instance(
+            tmp_path / "many" / f"{series}.dcm",
+            sop=f"1.2.5.{series}.1",
+            study="1.2.5",
+            series=f"1.2.5.{series}",
+            SeriesNumber=series,
+        )
+    library.place.house.imported(tmp_path / "many")
+    found = study_json(library, "1.2.5")
+    assert [one["0020000E"]["Value"] for one in found] == [["1.2.5.1"], ["1.2.5.2"]]
+    # Under another name of the same service, with addresses of that name.
+    other = f"{library.place.url}/datastore/{library.place.house.store}"
+    again = library.place.session().get(f"{other}/studies/1.2.5/series/1.2.5.1/metadata").json()
+    assert [url.startswith(other) for url in bulk_urls(again)] == [True]
+
+
+def test_what_is_in_quarantine_is_left_out_and_said_so(library: Library, tmp_path: Path) -> None:
+    for number in (1, 2):
+        make_instance(
+            tmp_path / "bad" / f"{number}.dcm",
+            sop=f"1.2.4.1.{number}",
+            study="1.2.4",
+            series="1.2.4.1",
+        )
+    house = library.place.house
+    house.imported(tmp_path / "bad")
+    quarantine = update_rows(instances).where(instances.c.sop_instance_uid == "1.2.4.1.1")
+    with house.app.database.write() as connection:
+        connection.execute(quarantine.values(damaged_at=house.room.clock()))
+    session, url = library.place.session(), f"{library.place.dicomweb}/studies/1.2.4"
+    answer = session.get(url, headers={"accept": "application/zip"})
+    assert answer.status_code == 206
+    assert "1 of 2" in answer.headers["warning"]
+    assert b"1.2.4.1.1.dcm" not in answer.content
+    assert len(session.get(f"{url}/metadata").json()) == 2
+    one = f"{url}/series/1.2.4.1/instances/1.2.4.1.1"
+    for tail in ("", "/frames/1", "/rendered"):
+        answer = session.get(one + tail)
+        assert (answer.status_code, "quarantine" in answer.text) == (500, True)

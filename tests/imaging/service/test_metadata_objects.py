@@ -21,15 +21,12 @@ BASE = "http://127.0.0.1:8100/dicomweb/main"
 OTHER = "https://pacs.example.org/x"
 
 
-@pytest.fixture
-def house(tmp_path: Path) -> Any:
-    made = House.made(tmp_path)
-    with made.app:
-        for number in (1, 2):
-            sop = f"1.2.3.1.{number}"
-            make_instance(tmp_path / "in" / f"{number}.dcm", sop=sop, number=number)
-        made.imported(tmp_path / "in")
-        yield made
+@pytest.fixture(autouse=True)
+def two_slices(house: House, tmp_path: Path) -> None:
+    for number in (1, 2):
+        sop = f"1.2.3.1.{number}"
+        make_instance(tmp_path / "in" / f"{number}.dcm", sop=sop, number=number)
+    house.imported(tmp_path / "in")
 
 
 def stored(house: House) -> list[Stored]:

@@ -86,7 +86,11 @@ def kept_headers(etag: str) -> list[tuple[str, str]]:
 
     What stands under a UID can be replaced and deleted, so nothing is believed for long.
     """
-    return [("etag", etag), ("cache-control", "private, no-cache"), ("vary", "accept")]
+    return [
+        ("etag", etag),
+        ("cache-control", "private, no-cache"),
+        ("vary", "accept, accept-encoding"),
+    ]
 
 
 def not_modified(call: Call, etag: str) -> Response | None:
