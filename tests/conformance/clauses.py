@@ -41,6 +41,7 @@ class Clause:
 
 _DOOR: Final = "imaging/dicomweb/test_door.py::"
 _STOW: Final = "imaging/dicomweb/test_stow.py::"
+_STOW_JSON: Final = "imaging/dicomweb/test_stow_json.py::"
 _QIDO: Final = "imaging/dicomweb/test_qido.py::"
 _ENGINE: Final = "imaging/service/query/test_engine.py::"
 _WADO: Final = "imaging/dicomweb/test_wado.py::"
@@ -197,8 +198,12 @@ CLAUSES: Final = (
     Clause(
         "PS3.18",
         "10.5.2",
-        "multipart/related of application/dicom, streamed",
-        (f"{_STOW}test_all_of_a_request_is_one_version",),
+        "files, streamed; and metadata as JSON with bulk data in parts of their own",
+        (
+            f"{_STOW}test_all_of_a_request_is_one_version",
+            f"{_STOW_JSON}test_metadata_and_uncompressed_pixels",
+            f"{_STOW_JSON}test_compressed_pixels_say_their_syntax",
+        ),
     ),
     Clause(
         "PS3.18",

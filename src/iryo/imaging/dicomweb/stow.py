@@ -21,6 +21,7 @@ from iryo.errors import (
     UnsupportedForm,
 )
 from iryo.imaging.dicomweb.call import BodyTooLarge, Call, Route
+from iryo.imaging.dicomweb.stow_json import files_of
 from iryo.imaging.service import deletion
 from iryo.imaging.service.receive import Arrived, Outcome, Reception, Result, Sender
 from iryo.imaging.service.retrieve import image_sets_of
@@ -32,6 +33,7 @@ __all__ = ["ROUTES"]
 
 JSON: Final = "application/dicom+json"
 _DICOM: Final = "application/dicom"
+_FILE: Final = MediaType("application", "dicom", {})
 
 # Failure reasons (PS3.18 I.2.2, PS3.4 B.2.3).
 _PROCESSING: Final = 0x0110
@@ -98,15 +100,24 @@ def _files(call: Call) -> Iterator[tuple[MediaType, Iterator[bytes]]]:
     if content.essence == _DICOM:
         yield content, call.body
         return
-    if content.essence != "multipart/related":
-        raise UnsupportedForm(
-            f"found a body of {content.essence}, expected multipart/related or {_DICOM}"
-        )
+    boundary = content.parameters.get("boundary", "")
     root = content.parameters.get("type", _DICOM).lower()
-    if root != _DICOM:
-        raise UnsupportedForm(f'found multipart/related with another type, expected "{_DICOM}"')
-    for part in parts(call.body, content.parameters.get("boundary", "")):
-        yield _type_of(part), part.body
+    if content.essence == JSON:
+        whole = Part({"content-type": JSON}, call.body)
+        yield from ((_FILE, pieces) for pieces in files_of([whole]))
+    elif content.essence != "multipart/related":
+        raise UnsupportedForm(
+            f"found a body of {content.essence}, expected multipart/related, {_DICOM} or {JSON}"
+        )
+    elif root == JSON:
+        yield from ((_FILE, pieces) for pieces in files_of(parts(call.body, boundary)))
+    elif root == _DICOM:
+        for part in parts(call.body, boundary):
+            yield _type_of(part), part.body
+    else:
+        raise UnsupportedForm(
+            f'found multipart/related of another type, expected "{_DICOM}" or "{JSON}"'
+        )
 
 
 def _type_of(part: Part) -> MediaType:
@@ -216,7 +227,12 @@ def _number(number: int) -> dict[str, Any]:
     return {"vr": "US", "Value": [number]}
 
 
-_TAKES: Final = (f'multipart/related; type="{_DICOM}"', _DICOM)
+_TAKES: Final = (
+    f'multipart/related; type="{_DICOM}"',
+    _DICOM,
+    f'multipart/related; type="{JSON}"',
+    JSON,
+)
 
 ROUTES: Final[tuple[Route, ...]] = (
     *(
