@@ -61,9 +61,11 @@ the object conformant whatever the type is. Where two options speak of an attrib
   `ANONYMIZED`; graphic and waveform annotations go.
 - **Private attributes** go, those of unknown tags too; with `safe-private` those of table E.3.10-1 stay
   ([below](#safe-private)), with the creators of their blocks.
-- **What the table does not name** stays, but for: names of persons (PN) and free text (ST, LT, UT), which
-  become dummies, or are cleaned with `descriptors` or `structured-content`; dates (DA, DT), which are
-  treated as others are; links (UR), which go.
+- **What the table does not name** stays, but for: names of persons (PN), which become dummies; free text (ST,
+  LT, UT, and what is called comment or notes), which becomes a dummy or is cleaned with `descriptors` or
+  `structured-content`; dates (DA, DT), which are treated as others are; links (UR), which go; all else of the
+  groups of patient, visit and results (0010, 0038, 4008) but the species, and Position Reference Indicator,
+  where real scanners write a description of the study: these are emptied.
 - **Overlays, curves and icons** go, with `graphics` too: nobody can say what a bitmap shows. With `graphics`
   the shapes of graphic annotations stay, their texts become dummies.
 - **Encapsulated documents** (PDF, CDA, STL) become two zero bytes. Waveforms stay, their annotations go.

@@ -7,6 +7,8 @@ from typing import Any
 
 import pydicom
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydicom.data import get_charset_files, get_testdata_file
 from pydicom.datadict import dictionary_VR
 from pydicom.dataelem import DataElement
@@ -121,6 +123,9 @@ def written(dataset: Dataset) -> bytes:
     buffer = io.BytesIO()
     pydicom.dcmwrite(buffer, dataset, enforce_file_format=True)
     return buffer.getvalue()
+
+
+WHOLE = written(filled(SECRETS))
 
 
 def test_nothing_of_what_the_table_names_survives() -> None:
@@ -306,6 +311,38 @@ def test_what_the_table_does_not_name(vr: str, option: str | None, expected: str
     dataset.add(DataElement(0x00280002, vr, values[vr]))
     DeIdentifier(Profile.of(*([option] if option else [])), SECRET).apply(dataset)
     assert (str(dataset[0x00280002].value) if expected else dataset.get(0x00280002)) == expected
+
+
+def test_a_directory_is_refused() -> None:
+    data = Path(str(get_testdata_file("DICOMDIR"))).read_bytes()
+    with pytest.raises(InvalidInput, match="DICOMDIR"):
+        run(data)
+
+
+def test_what_is_said_of_a_patient_elsewhere_is_emptied() -> None:
+    dataset = Dataset()
+    dataset.PatientBirthDateInAlternativeCalendar = "昭和40年12月3日"
+    dataset.PatientSpeciesDescription = "Canine"
+    dataset.DoseComment = "Yamada"
+    dataset.PositionReferenceIndicator = "Yamada"
+    DeIdentifier(Profile.of("patient"), SECRET).apply(dataset)
+    assert dataset.PatientBirthDateInAlternativeCalendar in {"", None}
+    assert dataset.PatientSpeciesDescription == "Canine"
+    assert dataset.DoseComment == "ANONYMIZED"
+    assert dataset.PositionReferenceIndicator in {"", None}
+
+
+@given(st.lists(st.tuples(st.integers(132, 20_000), st.integers(0, 255)), max_size=20))
+@settings(max_examples=50, deadline=None)
+def test_a_broken_file_is_refused_or_names_nobody(harm: list[tuple[int, int]]) -> None:
+    data = bytearray(WHOLE)
+    for place, value in harm:
+        data[place % len(data)] = value
+    try:
+        _, out = run(bytes(data))
+    except InvalidInput:
+        return
+    assert [mark for mark in (b"SECRET text", b"Yamada^Tarou") if mark in out] == []
 
 
 def test_safe_private_attributes_stay_and_others_go() -> None:

@@ -8,6 +8,7 @@ their place, but not which.
 from typing import Final
 
 from pydicom import Dataset
+from pydicom.datadict import keyword_for_tag
 from pydicom.dataelem import DataElement
 from pydicom.sequence import Sequence
 from pydicom.uid import UID
@@ -18,14 +19,26 @@ from iryo.dicom.deidentify.values import DUMMIES, Pseudonyms
 __all__ = ["blank", "content", "unnamed"]
 
 _URN_CODE: Final = 0x00080120
+# Real scanners write a description of the study here. It may be empty: type 2.
+_POSITION_REFERENCE: Final = 0x00201040
+_CONTENT_DESCRIPTION: Final = 0x00700081
+_OF_PERSONS: Final = frozenset({0x0010, 0x0038, 0x4008})  # patient, visit, results
+_SPECIES: Final = frozenset({0x00102201, 0x00102202})
 
 
 def unnamed(tag: int, vr: str, options: frozenset[Option]) -> str | None:
     """What to do with an attribute that the table does not name; None: keep it.
 
     Names of persons, dates and free text get dummies, links go: they hold UIDs and hosts. Free text
-    is cleaned and dates are kept or moved where an option does so with others.
+    is cleaned and dates are kept or moved where an option does so with others. What else is said of
+    a patient or a visit is emptied, such as a birth date in another calendar.
     """
+    if tag >> 16 in _OF_PERSONS:
+        return None if tag in _SPECIES else "X" if vr == "SQ" else "Z"
+    if tag == _POSITION_REFERENCE:
+        return "Z"
+    if _is_comment(tag):
+        vr = "LT"
     match vr:
         case "PN":
             return "D"
@@ -39,6 +52,12 @@ def unnamed(tag: int, vr: str, options: frozenset[Option]) -> str | None:
         case "UR" if tag != _URN_CODE:
             return "X"
     return None
+
+
+def _is_comment(tag: int) -> bool:
+    """Whether it is free text, though its VR is one of short texts."""
+    keyword = keyword_for_tag(tag)
+    return keyword.endswith(("Comment", "Comments", "Notes")) or tag == _CONTENT_DESCRIPTION
 
 
 def blank(item: Dataset, names: Pseudonyms) -> Dataset:

@@ -160,6 +160,8 @@ class DeIdentifier:
                 report.cleaned += 1
                 self._clean(dataset, tag, vr, case)
             case _:
+                if dataset.get_item(tag).VR is None:
+                    dataset[tag]  # read now: in files of mixed encodings it cannot be copied
                 for item in _items(dataset, tag, vr):
                     self._walk(item, case)
 

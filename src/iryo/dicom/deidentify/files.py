@@ -16,6 +16,7 @@ from iryo.errors import InvalidDicom
 __all__ = ["deidentify_file"]
 
 _HELD: Final = 32 << 20
+_RECORDS: Final = 0x00041220
 _PIECE: Final = 1 << 20
 
 
@@ -63,8 +64,12 @@ def _rewritten(data: Buffer, deidentifier: DeIdentifier) -> tuple[Report, Iterat
     written = BytesIO()
     try:
         dataset = dcmread(BytesIO(data[:cut]), force=True)
+        if _RECORDS in dataset:
+            raise InvalidDicom("found a DICOMDIR, whose file names tell of patients")
         report = deidentifier.apply(dataset)
         dcmwrite(written, dataset, enforce_file_format=True)
+    except InvalidDicom:
+        raise
     except Exception as error:  # whatever a broken value makes of pydicom: nothing is given out
         raise InvalidDicom(
             f"found a file that cannot be de-identified ({type(error).__name__}), "
