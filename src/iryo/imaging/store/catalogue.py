@@ -109,6 +109,7 @@ studies = Table(
             f"ix_imaging_studies_{group}",
             "datastore_id",
             f"name_{group}",
+            "study_uid",
             sqlite_where=text(f"name_{group} IS NOT NULL"),
             postgresql_where=text(f"name_{group} IS NOT NULL"),
         )

@@ -7,10 +7,22 @@ not exact, or has no column, is looked at once more in the JSON of the rows.
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, true
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Connection,
+    Select,
+    and_,
+    func,
+    or_,
+    select,
+    true,
+    union_all,
+)
 
 from iryo.imaging.names import words
 from iryo.imaging.service.query.matching import Test, Tree, name_of, wild
+from iryo.imaging.service.search_words import counted
 from iryo.imaging.store import image_set_terms, series, studies
 
 __all__ = ["Condition", "of_series", "of_studies"]
@@ -119,7 +131,8 @@ def _matches(connection: Connection, column: Any, value: str) -> ColumnElement[b
 
 
 def _uid(_: Connection, column: Any, test: Test) -> Condition:
-    return Condition(column.in_(test.values))
+    only = test.values[0] if len(test.values) == 1 else None
+    return Condition(column.in_(test.values) if only is None else column == only)
 
 
 def _day(_: Connection, column: Any, test: Test) -> Condition:
@@ -192,32 +205,32 @@ def _named(connection: Connection, datastore_id: str, test: Test) -> Condition:
     if test.fuzzy:
         return _worded(connection, datastore_id, test)
     wanted = [name_of(value) for value in test.values]
-    few = _few(connection, datastore_id, wanted)
-    if few is not None:
-        return Condition(studies.c.study_uid.in_(few), exact=False)
+    some = _by_index(connection, datastore_id, wanted)
+    if some is not None and counted(connection, some, _FEW) <= _FEW:
+        return Condition(studies.c.study_uid.in_(some))
     return Condition(or_(*(_grouped(connection, groups) for groups in wanted)))
 
 
-def _few(connection: Connection, datastore_id: str, wanted: list[list[str]]) -> list[str] | None:
-    """The studies that have one of the names, unless they are many or no index leads to them."""
-    found: set[str] = set()
+def _by_index(
+    connection: Connection, datastore_id: str, wanted: list[list[str]]
+) -> Select[Any] | CompoundSelect[Any] | None:
+    """The studies that have one of the names; None: no index leads to one of these."""
+    found: list[Select[Any]] = []
     for groups in wanted:
         if len(groups) == 1:
             places = [(name, groups[0]) for name in _NAMES]
         else:
             longest = max(range(len(groups)), key=lambda at: len(_head(groups[at])))
             places = [(_NAMES[longest], groups[longest])]
+        if not all(_head(group) for _, group in places):
+            return None
         for name, group in places:
-            if not _head(group):
-                return None
-            column = getattr(studies.c, name)
-            query = select(studies.c.study_uid).where(
-                studies.c.datastore_id == datastore_id, _like(connection, column, group)
+            met = [_like(connection, getattr(studies.c, name), group)]
+            met += [_grouped(connection, groups)] if len(groups) > 1 else []
+            found.append(
+                select(studies.c.study_uid).where(studies.c.datastore_id == datastore_id, *met)
             )
-            found.update(connection.execute(query.limit(_FEW + 1)).scalars())
-            if len(found) > _FEW:
-                return None
-    return sorted(found)
+    return found[0] if len(found) == 1 else union_all(*found)
 
 
 def _grouped(connection: Connection, groups: list[str]) -> ColumnElement[bool]:

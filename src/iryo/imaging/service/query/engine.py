@@ -39,12 +39,13 @@ def ask(room: Room, datastore_id: str, question: Question, most: int) -> Answers
     wanted = understood(question)
     limit = most if question.limit is None else min(question.limit, most)
     with room.database.read() as connection:
-        require_active(connection, datastore_id)
         if question.level is Level.INSTANCE:
             found = instances_found(room, connection, datastore_id, wanted, limit + 1)
         else:
             found = _FOUND[question.level](connection, datastore_id, wanted, limit + 1)
         with closing(found):
             some = tuple(islice(found, limit + 1))
+        if not some:  # in a data store that is deleted there is nothing
+            require_active(connection, datastore_id)
     cut = len(some) > limit
     return Answers(some[:limit], cut and (question.limit is None or question.limit > most))

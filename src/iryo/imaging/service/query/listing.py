@@ -26,6 +26,7 @@ _FEW_SERIES: Final = (0x0020000E,)
 _OF_STUDY: Final = (Level.STUDY, Level.PATIENT)
 _ORDER: Final = (studies.c.study_datetime, studies.c.study_uid)
 _IDS: Final = (0x00100020, 0x00080050, 0x00200010)  # of patient, order and study
+_NAME: Final = 0x00100010
 
 
 def studies_found(
@@ -37,7 +38,7 @@ def studies_found(
     # Ids with anything before a piece of them are looked for in an index of all ids, not in order.
     anywhere = any(_anywhere(wanted.tests[Level.STUDY].get(tag)) for tag in _IDS)
     query = query.order_by(*(map(_hidden, _ORDER) if anywhere else (one.desc() for one in _ORDER)))
-    if not rest:
+    if not rest and (anywhere or _NAME in wanted.tests[Level.STUDY]):
         query = _in_two_steps(query, datastore_id, wanted, most)
         wanted = replace(wanted, question=replace(wanted.question, offset=0))
     for row in _page(connection, query, wanted, rest, {}, most):

@@ -112,7 +112,7 @@ def _indexes() -> None:
         op.create_index(
             f"ix_imaging_studies_{group}",
             _STUDIES,
-            ["datastore_id", f"name_{group}"],
+            ["datastore_id", f"name_{group}", "study_uid"],
             sqlite_where=known,
             postgresql_where=known,
         )
