@@ -31,7 +31,7 @@ def failed_import(house: House, monkeypatch: pytest.MonkeyPatch) -> str:
         raise RuntimeError
 
     with monkeypatch.context() as patch:
-        patch.setattr("iryo.imaging.service.imports.publish_new", fail)
+        patch.setattr("iryo.imaging.service.staging.publish_new", fail)
         assert house.run(job_id).state == "FAILED"
     return job_id
 
