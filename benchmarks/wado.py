@@ -106,11 +106,14 @@ def compare_loads(app: App, orthanc: Orthanc, work: Path, auth: dict[str, str]) 
                     port, some, load.rate / 2, connections=4 * CONNECTIONS, seconds=SECONDS
                 )
                 frames.append(row(f"ours, {label}, {many}", load, theirs, half))
-            for label, tail in (
-                ("", "/frames/1/rendered"),
-                (", viewport=128,128", "/frames/1/rendered?viewport=128,128"),
+            for label, tails in (
+                # More of them than are remembered: each is made anew.
+                (", each anew", [f"/frames/1/rendered?window=40,{w}" for w in range(300, 324)]),
+                (", again", ["/frames/1/rendered"]),
+                (", viewport=128,128, again", ["/frames/1/rendered?viewport=128,128"]),
             ):
-                some = asks(root, paths, tail, {**picture, **auth})
+                wish = {**picture, **auth}
+                some = [one for tail in tails for one in asks(root, paths, tail, wish)]
                 load = measured(port, some, work)
                 pictures.append(row(f"ours, rendered{label}, {many}", load, seen))
     head = ["", "requests/s", "MB/s", "p50", "p99", "p99 at half", "to Orthanc"]

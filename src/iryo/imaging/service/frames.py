@@ -26,6 +26,7 @@ from iryo.errors import Damaged, InvalidDicom, InvalidInput, NotAcceptable, NotF
 from iryo.imaging.model import FramePlace, SetState
 from iryo.imaging.service.datastores import require_active
 from iryo.imaging.service.known import KnownInstance
+from iryo.imaging.service.pictures import Pictures
 from iryo.imaging.service.read import quarantined
 from iryo.imaging.service.room import Room
 from iryo.imaging.service.series_places import HeldInstance, KnownSeries, SeriesKey
@@ -223,6 +224,11 @@ class HeldFrames:
             return self._room.objects.get_range(place.pack, place.offset + offset, size)
 
         return self._again(read)
+
+    @property
+    def pictures(self) -> Pictures:
+        """The memory of pictures of the room."""
+        return self._room.pictures
 
     def _again(self, read: Callable[[], T]) -> T:
         """What is read; once more where a compactor has moved it since we looked."""

@@ -95,6 +95,15 @@ def picture(held: HeldFrames, number: int, wish: Wish, media_type: str) -> bytes
         NotAcceptable: nothing here decodes the frame.
         InvalidInput: the region lies outside the image, or the picture would be too large.
     """
+    key = (held.held.key, number, wish, media_type)
+    made = held.pictures.find(key)
+    if made is None:
+        made = _made(held, number, wish, media_type)
+        held.pictures.remember(key, made)
+    return made
+
+
+def _made(held: HeldFrames, number: int, wish: Wish, media_type: str) -> bytes:
     described = held.description
     if not held.decodable:
         raise NotAcceptable("found frames in a form that is not rendered here, such as video")

@@ -11,6 +11,7 @@ from iryo.compute import Compute
 from iryo.errors import AccessDenied, InvalidInput, Unavailable
 from iryo.imaging.model import ImportObserver, Unobserved
 from iryo.imaging.service.location import Location, S3Place, within
+from iryo.imaging.service.pictures import Pictures
 from iryo.imaging.service.places import Places
 from iryo.imaging.service.turns import Turns
 from iryo.jobs import Job, Jobs
@@ -63,6 +64,7 @@ class Room:
     """Runs what was received, now and in the calling thread."""
     clock: Callable[[], datetime] = utcnow
     places: Places = field(default_factory=Places)
+    pictures: Pictures = field(default_factory=Pictures)
     turns: Turns = field(default_factory=Turns)
     watch: ImportObserver = field(default_factory=Unobserved)
 
