@@ -9,8 +9,10 @@ __all__ = ["DIMSE"]
 _COMMAND: Final = "imaging/dimse/test_command.py::"
 _ASSOCIATE: Final = "imaging/dimse/test_associate.py::"
 _COMMIT: Final = "imaging/dimse/test_commitment.py::"
+_ENGINE: Final = "imaging/service/query/test_engine.py::"
 _FIND: Final = "imaging/dimse/test_finding.py::"
 _HOSTILE: Final = "imaging/dimse/test_hostile.py::"
+_MATCHING: Final = "imaging/service/query/test_matching.py::"
 _OFFER: Final = "imaging/dimse/test_offer.py::"
 _GET: Final = "imaging/dimse/test_retrieving.py::"
 _SCP: Final = "imaging/dimse/test_scp.py::"
@@ -58,6 +60,63 @@ DIMSE: Final = (
         "C.2.2.2",
         "single value, list of UIDs, wild card, range, sequence and universal matching",
         (f"{_FIND}test_each_root_and_level", f"{_FIND}test_findscu"),
+    ),
+    Clause(
+        "PS3.4",
+        "C.2.2.2.1",
+        "single values; names of persons whatever their case, width and kana",
+        (
+            f"{_ENGINE}test_studies",
+            f"{_ENGINE}test_series",
+            f"{_MATCHING}test_names",
+            f"{_MATCHING}test_numbers_by_their_value",
+        ),
+    ),
+    Clause(
+        "PS3.4",
+        "C.2.2.2.2",
+        "lists of UIDs",
+        (
+            f"{_ENGINE}test_studies",
+            f"{_ENGINE}test_instances",
+        ),
+    ),
+    Clause(
+        "PS3.4",
+        "C.2.2.2.3",
+        "universal matching",
+        (f"{_ENGINE}test_studies",),
+    ),
+    Clause(
+        "PS3.4",
+        "C.2.2.2.4",
+        "wild cards",
+        (
+            f"{_ENGINE}test_studies",
+            f"{_MATCHING}test_wild_cards",
+        ),
+    ),
+    Clause(
+        "PS3.4",
+        "C.2.2.2.5",
+        "ranges of dates, times and both, combined where that is agreed",
+        (
+            f"{_MATCHING}test_ranges_of_dates",
+            f"{_MATCHING}test_ranges_of_times",
+            f"{_MATCHING}test_moments",
+            f"{_ENGINE}test_date_and_time_are_one_range_where_that_is_agreed",
+        ),
+        State.PARTLY,
+        "offsets from UTC in DT are not reckoned with",
+    ),
+    Clause(
+        "PS3.4",
+        "C.2.2.2.6",
+        "sequences: one item matches all keys",
+        (
+            f"{_ENGINE}test_series",
+            f"{_MATCHING}test_items_must_match_whole",
+        ),
     ),
     Clause(
         "PS3.4",

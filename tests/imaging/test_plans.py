@@ -242,3 +242,32 @@ def test_those_that_are_not_primary_are_not_looked_for_among_all(site: Site, sca
             text = statement.compile(connection, compile_kwargs={"literal_binds": True})
             (plan,) = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}").all()
         assert "_others (datastore_id=?)" in plan[3]
+
+
+def test_series_are_found_by_their_studies_and_pages_off_one_index(
+    site: Site, recorded: dict[str, Any], scale: str
+) -> None:
+    """Where SQLite, which knows nothing of the values, would rather begin at the other end."""
+    if scale == "grown":
+        pytest.skip("PostgreSQL knows how many there are")
+    wanted: list[tuple[Level, dict[str, str], str]] = [
+        (Level.SERIES, {"PatientID": "00000001"}, "imaging_series USING INDEX ix_imaging_series_s"),
+        (Level.SERIES, {"PatientName": "*x*"}, "imaging_series USING INDEX ix_imaging_series_s"),
+        (Level.SERIES, {"StudyInstanceUID": "1"}, "imaging_series USING INDEX ix_imaging_series_s"),
+        (Level.SERIES, {"SeriesInstanceUID": "1"}, "imaging_series USING INDEX ix_imaging_series_"),
+        (Level.STUDY, {"PatientName": "*x*"}, "USING COVERING INDEX ix_imaging_studies_newest"),
+        (Level.STUDY, {"PatientID": "*x*"}, "USING COVERING INDEX ix_imaging_studies_patient"),
+        (Level.STUDY, {"PatientID": "x"}, "USING INDEX ix_imaging_studies_patient"),
+        (Level.STUDY, {}, "USING INDEX ix_imaging_studies_newest"),
+    ]
+    connection = sqlite3.connect(site.app.settings.database.removeprefix("sqlite:///"))
+    for level, asked, expected in wanted:
+        recorded.clear()
+        ask(site.app.room, site.datastore, Question(level, tuple(keys(asked)), limit=5), most=10)
+        plans = [
+            step[3]
+            for statement, parameters in recorded.values()
+            for step in connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
+        ]
+        assert any(expected in step for step in plans), (asked, plans)
+    connection.close()

@@ -287,8 +287,10 @@ def test_what_is_included(archive: House) -> None:
             archive,
             Level.INSTANCE,
             asked={"SOPInstanceUID": "1.2.2.1.1"},
-            include=frozenset({0x00204000, described}),
+            include=frozenset({0x00204000, described, 0x00080060, 0x00180015}),
         )
     )
+    assert instance["00080060"] == {"vr": "CS", "Value": ["CT"]}, "of the series"
+    assert {"0008103E", "00180015"}.isdisjoint(instance)
     assert instance["00204000"] == {"vr": "LT", "Value": ["one of a kind"]}
     assert instance["00081030"]["Value"] == ["chest"]

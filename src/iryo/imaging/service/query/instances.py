@@ -13,7 +13,15 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, or_, select
 
 from iryo.dicom.dictionary import lookup
 from iryo.errors import Damaged, NotFound, TooLarge
-from iryo.imaging.attributes import Level, Values, level_of_tag, needed, others, picked
+from iryo.imaging.attributes import (
+    Level,
+    Values,
+    level_of_tag,
+    needed,
+    others,
+    picked,
+    tag_text,
+)
 from iryo.imaging.documents import effective, instances_of, own
 from iryo.imaging.service.catalogue import AVAILABLE, UTF_8
 from iryo.imaging.service.query.listing import merged, series_rows, streamed, upper_of
@@ -128,12 +136,7 @@ def _of_series(room: Room, row: Row[Any], wanted: Wanted, tests: Tree) -> list[F
     parts = instances_of(document)
     chosen = [one for one in uid.values if one in parts] if isinstance(uid, Test) else list(parts)
     upper = upper_of(row, wanted)
-    whole = Level.SERIES in wanted.question.upper
-    if whole or wanted.extras_at(Level.SERIES):
-        of_series = orjson.loads(row.answer)
-        extras = wanted.extras_at(Level.SERIES)
-        kept = {tag: value for tag, value in orjson.loads(row.others).items() if tag in extras}
-        upper = {**upper, **kept, **(of_series if whole else {})}
+    upper = {**_of_row(row, wanted), **upper}
     found = []
     for sop in chosen:
         said = effective(document, sop)
@@ -142,6 +145,18 @@ def _of_series(room: Room, row: Row[Any], wanted: Wanted, tests: Tree) -> list[F
         found.append((_number(said), sop, _json(said, row, wanted, upper)))
     found.sort(key=lambda one: one[:2])
     return [Found(json, row.study_uid, row.series_uid, sop) for _, sop, json in found]
+
+
+def _of_row(row: Row[Any], wanted: Wanted) -> Values:
+    """What an answer has of its series: all that it must answer, or what is asked for."""
+    whole = Level.SERIES in wanted.question.upper
+    asked = {tag_text(tag) for tag in wanted.extras if level_of_tag(tag) is Level.SERIES}
+    if not whole and not asked:
+        return {}
+    answer = orjson.loads(row.answer)
+    known = {**orjson.loads(row.others), **answer}
+    kept = {tag: value for tag, value in known.items() if tag in asked}
+    return {**kept, **answer} if whole else kept
 
 
 def _number(said: dict[str, Any]) -> int:
