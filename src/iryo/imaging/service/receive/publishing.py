@@ -9,7 +9,18 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, and_, delete, exists, not_, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    not_,
+    or_,
+    select,
+    update,
+)
 
 from iryo.imaging.service.care.retire import BACKUP_KIND
 from iryo.imaging.service.datastores import require_active
@@ -27,6 +38,8 @@ __all__ = ["RECEIVE_KIND", "clear_inbox", "run_receive", "unclaimed"]
 
 RECEIVE_KIND: Final = "imaging.receive"
 _ROUND: Final = 256
+# What one request brought is to be one version of its series, if it can be held at once.
+_ROUND_ALONE: Final = 4096
 _AT_ONCE: Final = 500
 # How often an arrival may be part of a round that did not come to its end. What could kill a
 # process is done in workers, so an arrival hardly is at fault; yet one that is must not be so for
@@ -102,7 +115,7 @@ def _claim(room: Room, context: JobContext) -> Sequence[Row[Any]]:
             select(table)
             .where(wanted)
             .order_by(table.c.received_at, table.c.reception, table.c.number)
-            .limit(_ROUND)
+            .limit(_ROUND_ALONE if context.job.payload.get("alone") else _ROUND)
             .with_for_update(skip_locked=True)
         )
         first: dict[str, Row[Any]] = {}
@@ -152,6 +165,7 @@ def _settle(room: Room, context: JobContext, some: Sequence[Row[Any]]) -> dict[s
     counts: dict[str, int] = {}
     free: set[str] = set()
     told: list[str] = []
+    kept: list[dict[str, Any]] = []
     with room.database.write() as connection:
         context.hold(connection)
         noted = {row.input_file: row for row in connection.execute(query)}
@@ -161,22 +175,35 @@ def _settle(room: Room, context: JobContext, some: Sequence[Row[Any]]) -> dict[s
                 continue
             outcome = _OUTCOMES[found.outcome]
             counts[outcome] = counts.get(outcome, 0) + 1
-            if outcome is Outcome.FAILED:
-                values = {"record": found.record}  # its bytes stay, for who wants to know why
-            else:
+            failed = outcome is Outcome.FAILED
+            if not failed:
                 free.add(row.object_key)
                 if row.kind != "STOW-RS":
                     told.append(row.id)
                     continue
-                values = {
-                    "object_key": None,
-                    "record": {"warnings": found.record.get("warnings")},
-                    "image_set_id": found.image_set_id,
+            warnings = {"warnings": found.record.get("warnings")}
+            kept.append(
+                {
+                    "arrival": row.id,
+                    "became": outcome.value,
+                    # What failed stays, for who wants to know why.
+                    "key": row.object_key if failed else None,
+                    "in_set": found.image_set_id,
+                    "noted": found.record if failed else warnings,
                 }
+            )
+        if kept:
             connection.execute(
                 update(table)
-                .where(table.c.id == row.id)
-                .values(outcome=outcome.value, settled_at=room.clock(), **values)
+                .where(table.c.id == bindparam("arrival"))
+                .values(
+                    outcome=bindparam("became"),
+                    object_key=bindparam("key"),
+                    image_set_id=bindparam("in_set"),
+                    record=bindparam("noted", type_=table.c.record.type),
+                    settled_at=room.clock(),
+                ),
+                kept,
             )
         for start in range(0, len(told), _AT_ONCE):
             connection.execute(delete(table).where(table.c.id.in_(told[start : start + _AT_ONCE])))
