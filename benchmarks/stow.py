@@ -88,7 +88,7 @@ def rate(target: Target, bodies: Sequence[bytes]) -> float:
 
 @contextmanager
 def ours(workers: int) -> Iterator[tuple[Callable[[], Target], Target]]:
-    """A server of ours; new data stores in it, and one."""
+    """A server of ours; what makes new data stores in it, and one of them."""
     with installation() as app:
         key = app.access.create_key(name="bench", role=Role.WRITER)
         basic = base64.b64encode(":".join(key).encode()).decode()

@@ -19,6 +19,7 @@ from sqlalchemy import func, select
 from iryo.access import Role
 from iryo.imaging.service.care.holds import HoldKind, add, release
 from iryo.imaging.service.export import export
+from iryo.imaging.service.receive import Keeper
 from iryo.imaging.store import arrivals
 from tests.imaging.served import Served, served
 from tests.imaging.site import make_instance
@@ -119,6 +120,26 @@ def test_parts_at_fault_cost_nothing_but_themselves(house: Served, study: str) -
     assert failed["00081197"]["Value"] == [0xA900]
     assert [one["00081197"]["Value"][0] for one in told["0008119A"]["Value"]] == [0xC000] * 4
     assert sets_of(house, study + ".9") == []
+
+
+def test_who_prefers_it_is_answered_when_all_is_durable(house: Served, study: str) -> None:
+    files = [made(house, study, number) for number in (1, 2)]
+    answer = post(house, body([*files, b"nonsense"]), prefer="wait=5, respond-async")
+    assert answer.status_code == 202
+    assert answer.headers["preference-applied"] == "respond-async"
+    told = answer.json()["00081199"]["Value"]
+    assert [one["00081155"]["Value"] for one in told] == [[f"{study}.1.1"], [f"{study}.1.2"]]
+    assert waiting(house) == 2
+    assert sets_of(house, study) == []
+    keeper = Keeper(house.house.room)
+    keeper.nudge(house.house.store)
+    keeper.look()
+    deadline = time.monotonic() + 30
+    while waiting(house):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    (image_set,) = sets_of(house, study)
+    assert sorted(stored(house, image_set).values()) == sorted(files)
 
 
 def test_nothing_that_can_be_stored_is_a_conflict(house: Served) -> None:

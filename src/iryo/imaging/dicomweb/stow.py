@@ -1,7 +1,8 @@
 """Storage (PS3.18 10.5): STOW-RS; and deletion, where the settings allow it.
 
 A request is stored whole or, where parts of it are at fault, without those: what breaks off in the
-middle leaves nothing. The answer comes when what was stored can be found and retrieved.
+middle leaves nothing. The answer comes when what was stored can be found and retrieved, or, where
+the client prefers that, when it is durable.
 """
 
 from collections.abc import Iterator
@@ -33,6 +34,7 @@ __all__ = ["ROUTES"]
 
 JSON: Final = "application/dicom+json"
 _DICOM: Final = "application/dicom"
+_LATER: Final = "STOW-RS async"
 _FILE: Final = MediaType("application", "dicom", {})
 
 # Failure reasons (PS3.18 I.2.2, PS3.4 B.2.3).
@@ -47,7 +49,10 @@ def store(call: Call) -> Response:
     _check_accept(call.headers.get("accept", "*/*"))
     wanted = call.path.get("study")
     caller = call.caller
-    sender = Sender(caller.principal.key_id, caller.source, caller.request_id, "STOW-RS")
+    # RFC 7240 4.1: who asks for it is answered as a sender by C-STORE is, when all is durable.
+    later = "respond-async" in split_list(call.headers.get("prefer", "").lower())
+    kind = _LATER if later else "STOW-RS"
+    sender = Sender(caller.principal.key_id, caller.source, caller.request_id, kind)
     reception = Reception(call.room, call.datastore_id, sender, most=call.limits.max_upload)
     refused: list[tuple[Arrived | None, int]] = []
     try:
@@ -57,14 +62,19 @@ def store(call: Call) -> Response:
         with suppress(IryoError):  # the store is away: what lies there is swept some day
             reception.abandon()
         raise
-    reception.commit(visible=True)
+    reception.commit(visible=not later)
     results = reception.settle()
-    for image_set_id in sorted({one.image_set_id for one in results if one.image_set_id}):
-        with caller.audited("StoreInstances", scope=call.datastore_id, resource=image_set_id):
+    stored = {one.image_set_id or one.arrived.study_uid for one in results if _is_taken(one)}
+    for resource in sorted(stored):
+        with caller.audited("StoreInstances", scope=call.datastore_id, resource=resource):
             pass
     if not results and not refused:
         raise InvalidInput("found no part in the body, expected one instance or more")
     return _answer(call, results, refused)
+
+
+def _is_taken(one: Result) -> bool:
+    return one.outcome is not Outcome.FAILED
 
 
 def delete(call: Call) -> Response:
@@ -173,7 +183,7 @@ def _answer(
     studies: set[str] = set()
     for one in results:
         arrived = one.arrived
-        if one.outcome is Outcome.FAILED:
+        if not _is_taken(one):
             failed.append(_failed(arrived, _reason(one)))
             continue
         studies.add(arrived.study_uid)
@@ -200,7 +210,11 @@ def _answer(
         status = 202
     else:
         status = 200
-    return Response(status, [("content-type", JSON)], orjson.dumps(answer))
+    headers = [("content-type", JSON)]
+    if any(one.outcome is Outcome.WAITING for one in results):
+        status = 202
+        headers.append(("preference-applied", "respond-async"))
+    return Response(status, headers, orjson.dumps(answer))
 
 
 def _reason(one: Result) -> int:

@@ -71,6 +71,7 @@ class Reception:
         self._placed: list[_Placed] = []
         self._count = 0
         self._visible = False
+        self._committed: list[Arrived] = []
         self._job_id: str | None = None
 
     def add(
@@ -125,15 +126,18 @@ class Reception:
                 self._job_id = self._submit(connection, alone=True)
             connection.execute(insert(arrivals), [self._row(one, now) for one in placed])
         self._visible = visible
+        self._committed = [one.arrived for one in placed]
 
     def settle(self) -> list[Result]:
         """Wait until what was committed with `visible` is, and tell what became of each arrival.
+
+        Of what was last committed without, that it waits.
 
         Raises:
             Unavailable: that must wait for something that is away; it is kept, and will be done.
         """
         if not self._visible:
-            return []
+            return [Result(one, Outcome.WAITING, None) for one in self._committed]
         if self._job_id is not None:
             self._run(self._job_id)
         else:
