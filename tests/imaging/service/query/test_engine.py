@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from iryo.errors import InvalidInput
-from iryo.imaging.service.query import Level
+from iryo.errors import Damaged, InvalidInput, TooLarge
+from iryo.imaging.service.query import Level, instances, listing
 from tests.imaging.house import House
 from tests.imaging.service.query.archive import CT, MR, answers, fill, found, objects
 
@@ -163,6 +163,7 @@ def test_names_are_found_by_beginnings_of_words(archive: House) -> None:
     texts = {
         "tar yam": [ONE, THREE], "hana": [TWO], "花子": [TWO], "子": [TWO], "山": [TWO, ONE],
         "ﾔﾏﾀﾞ": [ONE], "たろう": [ONE], "yam": ALL, "a1": [], "house": [],
+        "*tar*": [ONE, THREE], "^": ALL, "?": ALL,
     }  # fmt: skip
     for text, expected in texts.items():
         assert found(archive, Level.STUDY, {"PatientName": text}, fuzzy=True) == expected, text
@@ -196,6 +197,28 @@ def test_pages_and_what_is_too_much(archive: House) -> None:
         assert answers(archive, level, most=2, limit=3).truncated
         assert not answers(archive, level, most=total).truncated
         assert found(archive, level, limit=0) == found(archive, level, offset=9) == []
+
+
+def test_a_document_that_is_missing_is_told(archive: House) -> None:
+    (key,) = [one.key for one in archive.app.objects.list("documents/")][:1]
+    archive.app.objects.delete([key])
+    with pytest.raises(Damaged):
+        answers(archive, Level.INSTANCE)
+    assert len(answers(archive, Level.SERIES)) == 4, "which need no document"
+
+
+def test_what_would_read_too_much_is_refused(
+    archive: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(instances, "MOST_DOCUMENTS", 2)
+    monkeypatch.setattr(listing, "MOST_ROWS", 3)
+    with pytest.raises(TooLarge):
+        answers(archive, Level.INSTANCE, asked={"ImageComments": "nobody says this"})
+    narrow = {"ImageComments": "nobody says this", "StudyInstanceUID": ONE}
+    assert found(archive, Level.INSTANCE, narrow) == []
+    with pytest.raises(TooLarge):
+        answers(archive, Level.SERIES, asked={"Manufacturer": "nobody"})
+    assert found(archive, Level.SERIES, {"Manufacturer": "nobody", "PatientID": "P1"}) == []
 
 
 REFUSED: list[tuple[Level, dict[str, str], str]] = [

@@ -24,6 +24,7 @@ from iryo.imaging.attributes import (
 )
 from iryo.imaging.documents import effective, instances_of, own
 from iryo.imaging.service.catalogue import AVAILABLE, UTF_8
+from iryo.imaging.service.document import missing
 from iryo.imaging.service.query.listing import merged, series_rows, streamed, upper_of
 from iryo.imaging.service.query.matching import Test, Tree, holds
 from iryo.imaging.service.query.question import Found
@@ -130,8 +131,11 @@ def _bounded(
 def _of_series(room: Room, row: Row[Any], wanted: Wanted, tests: Tree) -> list[Found]:
     try:
         document = own(room.objects.get(row.document), row.image_set_id)
-    except NotFound:
-        raise Damaged(f"the metadata document of image set {row.image_set_id} is missing") from None
+    except NotFound as error:
+        failure = missing(room, row.image_set_id, error)
+        if isinstance(failure, Damaged):
+            raise failure from None
+        return []  # deleted meanwhile
     uid = tests.get(_SOP_UID)
     parts = instances_of(document)
     chosen = [one for one in uid.values if one in parts] if isinstance(uid, Test) else list(parts)

@@ -176,7 +176,11 @@ def parse(key: Key, *, fuzzy: bool = False) -> Test:
     parts = [text] if whole else [part.strip() for part in text.split("\\") if part.strip()]
     if vr in _WILD and any(not part.strip("*") for part in parts):
         return Test(tag, vr)
-    return Test(tag, vr, tuple(parts), fuzzy=fuzzy and vr == "PN")
+    if fuzzy and vr == "PN":
+        # Beginnings of words are looked for anyway; viewers send wild cards all the same.
+        parts = [part.replace("*", " ").replace("?", " ") for part in parts]
+        return Test(tag, vr, tuple(parts) if all(map(words, parts)) else (), fuzzy=True)
+    return Test(tag, vr, tuple(parts))
 
 
 def _dated(tag: int, vr: str, text: str, name: str) -> Test:
