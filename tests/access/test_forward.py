@@ -123,6 +123,27 @@ def test_while_the_collector_is_away_all_waits(
     assert told(line.lines) == ["a", "b"]
 
 
+def test_what_was_sent_and_not_noted_is_sent_again(
+    database: Database, log: Audit, clock: Clock
+) -> None:
+    """As when the process is killed in between: twice rather than never."""
+    line = Away()
+    made = forwarder(database, log, line, clock)
+    put(log, clock, "a", "b")
+
+    def killed() -> None:
+        raise KeyboardInterrupt
+
+    line.then = killed
+    with pytest.raises(KeyboardInterrupt):
+        made.round()
+    clock.advance(31)
+    line.then = lambda: None
+    again = Forwarder(database, log, line, described, Reporter("IRYO", "host", "2"), clock)
+    again.round()
+    assert told(line.lines) == ["a", "b", "a", "b"]
+
+
 def test_one_of_several_sends_until_it_is_gone(
     database: Database, log: Audit, clock: Clock
 ) -> None:

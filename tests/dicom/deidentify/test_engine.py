@@ -313,6 +313,13 @@ def test_what_the_table_does_not_name(vr: str, option: str | None, expected: str
     assert (str(dataset[0x00280002].value) if expected else dataset.get(0x00280002)) == expected
 
 
+def test_a_text_where_a_uid_belongs_goes() -> None:
+    dataset = Dataset()
+    dataset.add_new(0x300A0700, "ST", "SECRET text")
+    DeIdentifier(Profile(), SECRET).apply(dataset)
+    assert dataset[0x300A0700].value == "ANONYMIZED"
+
+
 def test_a_directory_is_refused() -> None:
     data = Path(str(get_testdata_file("DICOMDIR"))).read_bytes()
     with pytest.raises(InvalidInput, match="DICOMDIR"):

@@ -147,7 +147,8 @@ class DeIdentifier:
             case "Z":
                 report.emptied += 1
                 dataset[tag] = DataElement(tag, vr, [] if vr == "SQ" else None)
-            case "D" if vr not in {"SQ", "UI"}:
+            # A text where a UID belongs, in a file that is not as it should be, is no UID.
+            case "D" | "U" if vr not in {"SQ", "UI"}:
                 report.replaced += 1
                 dataset[tag] = DataElement(tag, vr, DUMMIES[vr])
             case "D" if vr == "SQ":
