@@ -15,6 +15,7 @@ from iryo.access.forward import Forwarder
 from iryo.access.forwarding import open_forwarder
 from iryo.access.keyfile import KeyFile
 from iryo.access.oidc import Provider
+from iryo.access.refusals import Refusals
 from iryo.backup import BACKUP_KIND, Installation, run_backup
 from iryo.compute import Compute, open_compute
 from iryo.errors import Unavailable
@@ -251,6 +252,7 @@ def open_app(settings: Settings, *, serving: bool = False, board: Board | None =
         access = Access(database, settings.home / KEY_FILE)
         audit = Audit(database, settings.home / "audit")
         stack.callback(audit.close)
+        observers = observers.noting(Refusals(audit, "Authenticate"))
         jobs = Jobs(database, observer=observers.jobs)
         board.ask_also(what_waits(database, condition.arrivals_now))
         room = Room(

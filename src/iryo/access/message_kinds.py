@@ -93,6 +93,7 @@ DIMSE: Final = frozenset({"A-ASSOCIATE", "C-ECHO", "C-FIND", "C-GET", "C-MOVE", 
 """Actions whose actor is an application entity."""
 
 KINDS: Final[Mapping[str, Kind | None]] = {
+    "Authenticate": Kind(USER, "E", "110122"),
     START: Kind(ACTIVITY, "E", "110120"),
     STOP: Kind(ACTIVITY, "E", "110121"),
     "AuditSpoolDamaged": Kind(ALERT, "E", "110133"),

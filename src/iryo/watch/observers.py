@@ -7,14 +7,16 @@ them in. None of their methods raises.
 import logging
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any, Final
 
+from iryo.access.refusals import Refusals
 from iryo.jobs import Job
+from iryo.watch.logins import Logins
 from iryo.watch.sheet import Sheet, Trio
 from iryo.watch.spans import NO_SPANS, Spans
-from iryo.wire.aws.observe import Exchange
+from iryo.wire.aws.observe import Exchange, Observer
 
 __all__ = ["Dimse", "Imports", "JobAttempts", "Observers", "Requests"]
 
@@ -232,7 +234,7 @@ class Transactions:
 class Observers:
     """All of them, over one sheet."""
 
-    requests: Requests
+    requests: Observer
     jobs: JobAttempts
     imports: Imports
     transactions: Transactions
@@ -248,3 +250,7 @@ class Observers:
             Transactions(sheet),
             Dimse(sheet),
         )
+
+    def noting(self, refusals: Refusals) -> "Observers":
+        """The same, and failed logins are noted in the audit."""
+        return replace(self, requests=Logins(self.requests, refusals))

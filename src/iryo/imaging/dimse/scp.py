@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Final
 
+from iryo.access.refusals import Refusals
 from iryo.errors import IryoError, NotFound
 from iryo.imaging.dimse import associate
 from iryo.imaging.dimse.association import Association, Message, abort
@@ -20,7 +21,6 @@ from iryo.imaging.dimse.entity import Entity, Session
 from iryo.imaging.dimse.failures import AssociationEnded, Malformed, Rejected
 from iryo.imaging.dimse.finding import find
 from iryo.imaging.dimse.offer import grant
-from iryo.imaging.dimse.refusals import Refusals
 from iryo.imaging.dimse.retrieving import get, move
 from iryo.imaging.dimse.status import Status, comment, outcome
 from iryo.imaging.dimse.storing import store
@@ -69,7 +69,7 @@ class Scp:
         self._sessions: set[Session] = set()
         self._threads: set[threading.Thread] = set()
         self._over = threading.Event()
-        self._refusals = Refusals(entity.audit)
+        self._refusals = Refusals(entity.audit, "A-ASSOCIATE")
         self._number = 0
 
     # ------------------------------------------------------------------------------ connections

@@ -103,7 +103,8 @@ class Gateway:
         except Exception as error:  # noqa: BLE001 - not yet known whose words to use
             _log(error, request_id, "authentication")
             if isinstance(error, SignatureRefused):
-                # Not in the audit, which strangers could fill; with no word of what they sent.
+                # With no word of what they sent. In the audit, which strangers could fill, the
+                # observer notes a few a minute.
                 _LOG.warning(
                     "request %s from %s is refused: %s", request_id, request.source, error.code
                 )

@@ -1,4 +1,4 @@
-"""Refused associations in the audit: who knocks is noted, and nobody can fill the log by knocking.
+"""Who is turned away in the audit: who knocks is noted, and nobody can fill the log by knocking.
 
 Neighbours that differ in nothing become one row a minute with their number; and of different ones
 there are at most so many rows a minute, the rest being counted together. A scan of all AE titles
@@ -12,7 +12,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
-from iryo.access import EVERYWHERE, Audit, AuditEvent
+from iryo.access.audit import Audit
+from iryo.access.model import EVERYWHERE, AuditEvent
 from iryo.errors import IryoError
 from iryo.store.ids import new_id
 
@@ -28,18 +29,22 @@ class Refusals:
 
     Args:
         audit: where rows go.
+        action: what was refused.
         ticks: seconds of a clock that never goes back.
     """
 
-    def __init__(self, audit: Audit, ticks: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, audit: Audit, action: str, ticks: Callable[[], float] = time.monotonic
+    ) -> None:
         self._audit = audit
+        self._action = action
         self._ticks = ticks
         self._lock = threading.Lock()
         self._began = ticks()
         self._counts: Counter[tuple[str, str, str]] = Counter()
 
     def note(self, title: str, source: str, why: str) -> None:
-        """An association was refused: to whom, from which address, and why, in a word."""
+        """Somebody was refused: who, from which address, and why, in a word."""
         with self._lock:
             if self._ticks() - self._began >= _PERIOD:
                 self._flush()
@@ -70,7 +75,7 @@ class Refusals:
                 AuditEvent(
                     at=datetime.now(UTC),
                     actor=title or "-",
-                    action="A-ASSOCIATE",
+                    action=self._action,
                     resource="",
                     scope=EVERYWHERE,
                     source=source,
