@@ -213,3 +213,33 @@ def test_what_is_in_quarantine_is_left_out_and_said_so(library: Library, tmp_pat
     for tail in ("", "/frames/1", "/rendered"):
         answer = session.get(one + tail)
         assert (answer.status_code, "quarantine" in answer.text) == (500, True)
+
+
+def test_odd_uids_and_sets_that_are_not_primary(library: Library, tmp_path: Path) -> None:
+    """What stands in a file as a UID may need escapes; bulk data of other sets names its set."""
+    one = make_instance(
+        tmp_path / "odd" / "1.dcm", sop="1.2.3.7.1", study="1.2.3.7", series="1.2.30.7"
+    )
+    data = one.read_bytes()
+    assert data.count(b"1.2.30.7") == 1
+    one.write_bytes(data.replace(b"1.2.30.7", b"12/30%7?"))
+    make_instance(tmp_path / "odd" / "2.dcm", sop="1.2.3.7.2", study="1.2.3.7", series="1.2.31.7")
+    summary = library.place.house.imported(tmp_path / "odd")
+    assert summary["numberOfImportedFiles"] == 2
+    make_instance(
+        tmp_path / "beside.dcm", sop="1.2.3.7.3", study="1.2.3.7", series="1.2.31.7", PatientID="X"
+    )
+    (made,) = library.place.house.imported(tmp_path / "beside.dcm")["imageSetsSummary"]
+    assert not made["isPrimary"]
+    session = library.place.session()
+    base = f"{library.place.dicomweb}/studies/1.2.3.7"
+    named = f"?imageSetId={made['imageSetId']}"
+    urls = bulk_urls(study_json(library, "1.2.3.7")) + [
+        url
+        for level in ("", "/series/1.2.31.7", "/series/1.2.31.7/instances/1.2.3.7.3")
+        for url in bulk_urls(session.get(f"{base}{level}/metadata{named}").json())
+    ]
+    assert len(urls) == 5
+    assert sum(url.endswith(named) for url in urls) == 3
+    for url in urls:
+        assert session.get(url).status_code == 200, url

@@ -15,7 +15,7 @@ from iryo.imaging.service.retrieve import Stored, image_sets_of, stored_instance
 from tests.dicom.realfiles import PYDICOM_FAILS, REFUSED, files
 from tests.imaging.house import House
 
-EVERY = 3  # of the real files: a mixture of makers, read in seconds
+EVERY = 9  # of the real files: a mixture of makers, read in seconds
 LARGEST = 1 << 20
 
 
@@ -68,5 +68,7 @@ def given(house: House, stored: Stored) -> dict[str, Any]:
     def fetch(_: str, __: str, url: str) -> bytes:
         return bulk_value(house.room, stored, url.partition("/bulkdata/")[2])
 
-    (found,) = metadata_of(house.room, house.store, [stored], lambda _: "http://h")
+    (found,) = metadata_of(
+        house.room, house.store, [stored], lambda _, path: f"http://h/bulkdata/{path}"
+    )
     return as_json(Dataset.from_json(orjson.loads(found), fetch))

@@ -81,7 +81,7 @@ def test_what_moved_is_found_again(house: House) -> None:
     moved(house)
     assert held.header.transfer_syntax == EXPLICIT_LITTLE
     stored = stored_instances(house.room, house.store, "1.2.3")
-    given = metadata_of(house.room, house.store, stored, lambda _: "url")
+    given = metadata_of(house.room, house.store, stored, lambda _, __: "url")
     first = next(given)
     moved(house)
     assert [orjson.loads(one)["00080018"] for one in (first, *given)] == [
@@ -97,7 +97,7 @@ def test_what_is_gone_is_told(house: House) -> None:
     with pytest.raises((NotFound, Damaged)):
         held.stored(1)
     with pytest.raises(Damaged):
-        list(metadata_of(house.room, house.store, [stored], lambda _: "url"))
+        list(metadata_of(house.room, house.store, [stored], lambda _, __: "url"))
     (image_set,) = house.sets()
     deleted(house, image_set)
     for _ in range(2):

@@ -35,7 +35,7 @@ def stored(house: House) -> list[Stored]:
 
 def asked(house: House, base: str = BASE) -> Kept:
     found = stored(house)
-    return kept_metadata(house.room, house.store, found[0].image_set_id, found, base)
+    return kept_metadata(house.room, house.store, found, base)
 
 
 def key(house: House) -> str | None:

@@ -8,6 +8,7 @@ from typing import Final
 from iryo.errors import InvalidInput
 from iryo.imaging.dicomweb.call import Call
 from iryo.imaging.service.frames import Place
+from iryo.imaging.service.retrieve import resource_path
 from iryo.wire.accept import Form, acceptable, choose
 from iryo.wire.http import Response
 from iryo.wire.media import split_list
@@ -69,7 +70,7 @@ def place_of(call: Call) -> Place:
 
 def location(call: Call, study: str, series: str, instance: str) -> str:
     """The absolute URL of an instance, for Content-Location and BulkDataURI."""
-    return f"{call.base}/studies/{study}/series/{series}/instances/{instance}"
+    return call.base + resource_path(study, series, instance)
 
 
 def chosen(call: Call, forms: Sequence[Form]) -> Form:

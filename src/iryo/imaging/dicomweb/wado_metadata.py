@@ -16,9 +16,9 @@ from iryo.imaging.dicomweb.retrieval import (
     not_modified,
     place_of,
 )
-from iryo.imaging.service.dicom_json import PIXEL_KEYS, Urls, bulk_value, metadata_of
+from iryo.imaging.service.dicom_json import PIXEL_KEYS, bulk_value, metadata_of
 from iryo.imaging.service.frames import find
-from iryo.imaging.service.metadata_objects import Kept, joined, kept_metadata
+from iryo.imaging.service.metadata_objects import Kept, bulk_urls, joined, kept_metadata
 from iryo.imaging.service.retrieve import Stored, stored_instances
 from iryo.wire import multipart_write
 from iryo.wire.accept import Form
@@ -54,7 +54,8 @@ def metadata(call: Call) -> Response:
     if packs:
         headers.append(("content-encoding", "gzip"))
     if "instance" in path:
-        objects = metadata_of(call.room, call.datastore_id, found, _urls(call))
+        urls = bulk_urls(call.base, image_set_id(call))
+        objects = metadata_of(call.room, call.datastore_id, found, urls)
         body = b"".join(joined(objects))
         return Response(200, headers, zlib.compress(body, 1, 31) if packs else body)
     sets: dict[str, list[Stored]] = {}
@@ -74,8 +75,7 @@ def metadata(call: Call) -> Response:
 
 
 def _kept(call: Call, stored: list[Stored]) -> Kept:
-    room, datastore_id = call.room, call.datastore_id
-    return kept_metadata(room, datastore_id, stored[0].image_set_id, stored, call.base)
+    return kept_metadata(call.room, call.datastore_id, stored, call.base, named=image_set_id(call))
 
 
 def _arrays(call: Call, sets: list[list[Stored]]) -> Iterator[bytes]:
@@ -85,10 +85,6 @@ def _arrays(call: Call, sets: list[list[Stored]]) -> Iterator[bytes]:
         yield before + _kept(call, stored).array(call.base)[1:-1]
         before = b","
     yield b"]"
-
-
-def _urls(call: Call) -> Urls:
-    return lambda one: location(call, one.study_uid, one.series_uid, one.sop_instance_uid)
 
 
 def _chained(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:

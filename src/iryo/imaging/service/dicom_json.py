@@ -8,6 +8,7 @@ version, which lies elsewhere.
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import orjson
@@ -31,8 +32,8 @@ BULK_FROM: Final = 1024
 PIXEL_KEYS: Final = frozenset(f"{tag:08X}" for tag in (PIXELS, FLOAT_PIXELS, DOUBLE_PIXELS))
 _AT_ONCE: Final = 500
 
-Urls = Callable[[Stored], str]
-"""The absolute URL of an instance."""
+Urls = Callable[[Stored, str], str]
+"""The absolute URL of a binary value of an instance, by its path: see `BulkValue`."""
 
 
 @dataclass(slots=True)
@@ -91,7 +92,7 @@ def metadata_of(
         room: the room.
         datastore_id: the data store.
         stored: of `stored_instances`.
-        urls: gives the URL of an instance, below which its bulk data lies.
+        urls: gives the URLs of bulk data.
 
     Raises:
         Damaged: something stored is not what was stored.
@@ -112,21 +113,21 @@ def metadata_of(
         if one.damaged:
             found = _from_document(document(one), one)
         else:
-            found = _from_header(unpack_header(part.read("header")), urls(one))
+            found = _from_header(unpack_header(part.read("header")), partial(urls, one))
             if one.edited:
                 edited = effective(document(one), one.sop_instance_uid)
                 _edit(found, _as_it_came(part), edited)
         yield orjson.dumps(found)
 
 
-def _from_header(header: Header, url: str) -> dict[str, dict[str, Any]]:
+def _from_header(header: Header, url: Callable[[str], str]) -> dict[str, dict[str, Any]]:
     def bulk(value: BulkValue) -> str:
-        return f"{url}/bulkdata/{value.path}"
+        return url(value.path)
 
     found = to_dicom_json(header.instance, bulk, threshold=BULK_FROM)
     if header.pixel_length:
         for key in PIXEL_KEYS & found.keys():
-            found[key] = {"vr": found[key]["vr"], "BulkDataURI": f"{url}/bulkdata/{key}"}
+            found[key] = {"vr": found[key]["vr"], "BulkDataURI": url(key)}
     return found
 
 

@@ -21,13 +21,13 @@ from sqlalchemy import select, update
 from xxhash import xxh3_128_hexdigest
 
 from iryo.errors import IryoError, NotFound
-from iryo.imaging.service.dicom_json import metadata_of
-from iryo.imaging.service.retrieve import Stored
+from iryo.imaging.service.dicom_json import Urls, metadata_of
+from iryo.imaging.service.retrieve import Stored, resource_path
 from iryo.imaging.service.room import Room
 from iryo.imaging.store import dicom_json_key, image_set_versions
 from iryo.store.ids import new_id
 
-__all__ = ["Kept", "joined", "kept_metadata"]
+__all__ = ["Kept", "bulk_urls", "joined", "kept_metadata"]
 
 _HEADER: Final = b"\x1f\x8b\x08\x10\0\0\0\0\0\xff"  # deflate, with a comment, no time, any system
 _URI: Final = b'"BulkDataURI":"'
@@ -59,22 +59,22 @@ class Kept:
 
 
 def kept_metadata(
-    room: Room, datastore_id: str, image_set_id: str, stored: list[Stored], base: str
+    room: Room, datastore_id: str, stored: list[Stored], base: str, *, named: str | None = None
 ) -> Kept:
     """The metadata of the latest version of an image set; made now if it is not kept yet.
 
     Args:
         room: the room.
         datastore_id: the data store.
-        image_set_id: the image set.
-        stored: all its instances, of `stored_instances`.
+        stored: all instances of the image set, of `stored_instances`.
         base: the address under which the client knows the service, without a slash at its end.
+        named: the id of the image set, where the client asks for it by that.
 
     Raises:
         Damaged: something stored is not what was stored.
         NotFound: the image set, or an instance of it, was deleted meanwhile.
     """
-    version = stored[0].version
+    image_set_id, version = stored[0].image_set_id, stored[0].version
     table = image_set_versions.c
     query = select(table.dicom_json).where(
         table.image_set_id == image_set_id, table.version == version
@@ -85,7 +85,7 @@ def kept_metadata(
         found = _read(room, key)
         if found is not None:
             return found
-    packed = _made(room, datastore_id, stored, base)
+    packed = _made(room, datastore_id, stored, base, named)
     if not any(one.damaged for one in stored):
         # What is told of those in quarantine comes from elsewhere: it is not for keeping. And a
         # store that takes no more is no reason not to answer.
@@ -107,18 +107,25 @@ def _read(room: Room, key: str) -> Kept | None:
     return Kept(packed, comment.decode("latin-1"))
 
 
-def _made(room: Room, datastore_id: str, stored: list[Stored], base: str) -> bytes:
-    def url(one: Stored) -> str:
-        return (
-            f"{base}/studies/{one.study_uid}/series/{one.series_uid}"
-            f"/instances/{one.sop_instance_uid}"
-        )
+def bulk_urls(base: str, image_set_id: str | None = None) -> Urls:
+    """URLs of bulk data below an address; those of an image set that is not primary name it."""
+    tail = "" if image_set_id is None else f"?imageSetId={image_set_id}"
 
+    def url(one: Stored, path: str) -> str:
+        below = resource_path(one.study_uid, one.series_uid, one.sop_instance_uid)
+        return f"{base}{below}/bulkdata/{path}{tail}"
+
+    return url
+
+
+def _made(
+    room: Room, datastore_id: str, stored: list[Stored], base: str, named: str | None
+) -> bytes:
     packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, -15)
     checksum = size = 0
     comment = base.encode("latin-1", "replace").replace(b"\0", b"?")
     pieces = [_HEADER + comment + b"\0"]
-    for piece in joined(metadata_of(room, datastore_id, stored, url)):
+    for piece in joined(metadata_of(room, datastore_id, stored, bulk_urls(base, named))):
         checksum = zlib.crc32(piece, checksum)
         size += len(piece)
         pieces.append(packer.compress(piece))

@@ -4,9 +4,11 @@ What has an image set of its own, because it disagreed with the primary of its s
 its image set id alone.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import quote
 
 from sqlalchemy import exists, select
 
@@ -30,10 +32,18 @@ from iryo.imaging.service.read import metadata
 from iryo.imaging.service.room import Room
 from iryo.imaging.store import image_set_members, image_set_versions, image_sets, instances
 
-__all__ = ["Stored", "image_sets_of", "possible_syntaxes", "stored_instances", "write"]
+__all__ = [
+    "Stored",
+    "image_sets_of",
+    "possible_syntaxes",
+    "resource_path",
+    "stored_instances",
+    "write",
+]
 
 # What leaves the instances as they came: of other versions the document says what was edited.
 _PLAIN: Final = (WorkflowStatus.CREATED, WorkflowStatus.IMPORTED)
+_PLAIN_UID: Final = re.compile(r"[0-9A-Za-z.]*")
 _WIDER: Final = (HTJ2K_LOSSLESS, HTJ2K)
 
 
@@ -161,6 +171,18 @@ def image_sets_of(
             require_active(connection, datastore_id)
             raise NotFound("found no such study or series")
     return found
+
+
+def resource_path(study_uid: str, series_uid: str, sop_instance_uid: str) -> str:
+    """The path of an instance below a service of DICOMweb (PS3.18 10.4.1): ``/studies/...``.
+
+    UIDs are digits and points, and files have others: those are escaped.
+    """
+    uids = [
+        uid if _PLAIN_UID.fullmatch(uid) else quote(uid, safe="")
+        for uid in (study_uid, series_uid, sop_instance_uid)
+    ]
+    return f"/studies/{uids[0]}/series/{uids[1]}/instances/{uids[2]}"
 
 
 def possible_syntaxes(stored: Stored) -> tuple[str, ...]:
