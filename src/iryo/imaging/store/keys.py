@@ -9,8 +9,11 @@ def pack_key(datastore_id: str, pack_id: str) -> str:
 
 
 def inbox_key(datastore_id: str, object_id: str) -> str:
-    """The object that holds files as their sender brought them, until they are in packs."""
-    return f"inbox/{datastore_id}/{object_id[:2]}/{object_id}"
+    """The object that holds files as their sender brought them, until they are in packs.
+
+    There are few at a time: folders below, each of which costs a wait for the disk, are not wanted.
+    """
+    return f"inbox/{datastore_id}/{object_id}"
 
 
 def document_key(datastore_id: str, image_set_id: str, version: int, salt: str) -> str:
