@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from iryo.dicom import syntaxes
 from iryo.dicom.dictionary import lookup
-from iryo.errors import InvalidDicom, IryoError, NotAcceptable, Unavailable
-from iryo.imaging.dimse.answers import encode, wanted_of
+from iryo.errors import InvalidDicom, InvalidInput, IryoError, NotAcceptable, Unavailable
+from iryo.imaging.dimse.answers import NUMBERS, encode, wanted_of
 from iryo.imaging.dimse.associate import MAX_CONTEXTS
 from iryo.imaging.dimse.association import Association, Message
 from iryo.imaging.dimse.command import Element, Operation, Value
@@ -268,9 +268,26 @@ def _identifier(association: Association, level: str, keys: Mapping[tuple[int, .
         at = answer
         for tag in path[:-1]:
             at = at.setdefault(f"{tag:08X}", {"vr": "SQ", "Value": [{}]})["Value"][0]
-        at[f"{path[-1]:08X}"] = {"vr": _vr(path[-1]), "Value": [value] if value else []}
+        vr = _vr(path[-1])
+        at[f"{path[-1]:08X}"] = {"vr": vr, "Value": _values(vr, value)}
     context = next(iter(association.contexts.values()))
     return encode(answer, wanted_of([(LEVEL,), *keys]), form_of(context.transfer), "")
+
+
+def _values(vr: str, value: str) -> list[Any]:
+    """A key's value as the DICOM JSON model has it.
+
+    Raises:
+        InvalidInput: a number is expected.
+    """
+    if not value:
+        return []
+    if vr not in NUMBERS:
+        return [value]
+    try:
+        return [float(one) if vr in ("FL", "FD") else int(one) for one in value.split("\\")]
+    except ValueError:
+        raise InvalidInput(f"found a key that is no number, expected one ({vr})") from None
 
 
 def _vr(tag: int) -> str:
