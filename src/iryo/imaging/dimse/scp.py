@@ -84,7 +84,7 @@ class Scp:
                 continue
             except OSError as error:
                 # Too many open files: what is open goes on, and ends, before more is taken.
-                if self._over.is_set():
+                if self._over.is_set() or listener.fileno() < 0:
                     return
                 _LOG.warning("no connection is taken: %s", error.strerror)
                 self._over.wait(0.5)
