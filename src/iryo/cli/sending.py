@@ -9,7 +9,8 @@ from iryo.cli.shell import FAILED, INTERRUPTED, Shell, shell_of
 from iryo.imaging.cli.terminal import DatastoreOption, JsonOption
 
 if TYPE_CHECKING:
-    from iryo.imaging.dimse.scu import Outgoing, Sent
+    from iryo.imaging.dimse.outgoing import Outgoing
+    from iryo.imaging.dimse.scu import Sent
     from iryo.imaging.service.peers import Peer
 
 __all__ = ["ToOption", "add_commands"]
@@ -70,7 +71,8 @@ def send(
 def _files(paths: list[Path], failed: "list[Sent]") -> "list[Outgoing]":
     """All files below; those that are no DICOM files are told of, unless they lie in a folder."""
     from iryo.errors import InvalidDicom, IryoError
-    from iryo.imaging.dimse.scu import Sent, from_file
+    from iryo.imaging.dimse.outgoing import from_file
+    from iryo.imaging.dimse.scu import Sent
 
     found = []
     for path in paths:
@@ -89,7 +91,7 @@ def _stored(
     shell: Shell, datastore: str | None, studies: list[str], series: str | None, to: str
 ) -> "list[Outgoing]":
     """What is stored of studies; that it leaves is in the audit before it does."""
-    from iryo.imaging.dimse.scu import from_store
+    from iryo.imaging.dimse.outgoing import from_store
     from iryo.imaging.service.lookup import find_datastore
     from iryo.imaging.service.peers import named
     from iryo.imaging.service.retrieve import stored_instances

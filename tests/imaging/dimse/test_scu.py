@@ -27,6 +27,7 @@ from iryo.imaging.dimse import scu
 from iryo.imaging.dimse.entity import Entity
 from iryo.imaging.dimse.failures import Aborted, AssociationEnded, Malformed, Rejected
 from iryo.imaging.dimse.offer import FIND, Root
+from iryo.imaging.dimse.outgoing import Outgoing, from_file, from_store
 from iryo.imaging.dimse.requestor import associate
 from iryo.imaging.dimse.sending import bare, proposals
 from iryo.imaging.dimse.tls import client_tls, server_tls
@@ -75,7 +76,7 @@ def serving(
         server.shutdown()
 
 
-def made(folder: Path, *classes: str) -> list[scu.Outgoing]:
+def made(folder: Path, *classes: str) -> list[Outgoing]:
     """A file of each class."""
     folder.mkdir(exist_ok=True)
     found = []
@@ -86,7 +87,7 @@ def made(folder: Path, *classes: str) -> list[scu.Outgoing]:
         source.SOPInstanceUID = source.file_meta.MediaStorageSOPInstanceUID = uid
         path = folder / f"{number}.dcm"
         source.save_as(path)
-        found.append(scu.from_file(path))
+        found.append(from_file(path))
     return found
 
 
@@ -170,7 +171,7 @@ def test_what_cannot_be_sent(entity: Entity, tmp_path: Path) -> None:
     files = made(tmp_path / "f", CT, CT, "1.2.3.4")
     Path(files[0].name).unlink()
 
-    def failing(error: Exception) -> scu.Outgoing:
+    def failing(error: Exception) -> Outgoing:
         def pieces(_: str) -> Iterator[bytes]:
             raise error
 
@@ -212,9 +213,9 @@ def test_files_that_are_none(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "one"
     path.write_bytes(data)
     with pytest.raises(InvalidDicom):
-        scu.from_file(path)
+        from_file(path)
     with pytest.raises(Unavailable):
-        scu.from_file(tmp_path / "none")
+        from_file(tmp_path / "none")
 
 
 def test_files_without_a_head() -> None:
@@ -344,7 +345,7 @@ def test_what_is_stored_is_transcoded_for_who_wants_that(
         free_port: int = taken.getsockname()[1]
     room, store = archive.app.room, archive.store
     some = [
-        scu.from_store(room, store, one) for one in stored_instances(room, store, study_of(archive))
+        from_store(room, store, one) for one in stored_instances(room, store, study_of(archive))
     ]
     with storescp(free_port, tmp_path):
         sent = list(scu.send(entity, at(free_port), some))

@@ -11,7 +11,7 @@
     entity.py         our application entity, and one session with a peer
     scp.py            who is let in (offer.py: and with what; refusals.py: and who is not), requests
     echo.py storing.py finding.py retrieving.py commitment.py    a service each; status.py
-    sending.py        C-STORE as the SCU: of C-GET, C-MOVE and scu.py, what `iryo send`, `query` do
+    sending.py        C-STORE as the SCU: of C-GET, C-MOVE and scu.py (outgoing.py: what is sent)
 
 What is stored goes from the socket to who stores it, a fragment at a time. Why the upper layer is
 our own: docs/decisions/0016-an-upper-layer-of-our-own.md.
