@@ -1,10 +1,14 @@
 import fcntl
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import insert, update
 
+from iryo.access import AuditEvent
+from iryo.access.forward import SYSLOG
+from iryo.access.store import cursors
 from iryo.app import open_app
 from iryo.imaging.store import damage
 from iryo.jobs.store import jobs
@@ -60,6 +64,31 @@ def test_spools_of_the_dead(home: Path) -> None:
     )
     (folder / "def.damaged").write_bytes(b"x")
     assert len(found(home, "audit spools")) == 2
+
+
+def test_audit_messages_that_wait(home: Path) -> None:
+    url = "tcp://127.0.0.1:9"
+    assert one(home, "audit messages")[0] == "skip"
+    assert one(home, "audit messages", audit_syslog=url)[:2] == ("warn", "none was ever sent")
+    level, text, _ = one(
+        home, "audit messages", audit_syslog="tls://127.0.0.1:9", audit_syslog_ca=home / "none.pem"
+    )
+    assert (level, "cannot use the certificates" in text) == ("fail", True)
+    with open_app(settings_of(home)) as app:
+        row = {"name": SYSLOG, "sent": 0, "gaps": [], "held_until": datetime.now(UTC)}
+        with app.database.write() as connection:
+            connection.execute(insert(cursors).values(row))
+        event = AuditEvent(datetime.now(UTC), "k", "x", "y", "*", "-", "allowed", "r")
+        app.audit.record(event)
+        app.audit.flush()
+        assert one(home, "audit messages", audit_syslog=url)[:2] == (
+            "ok",
+            "1 rows are on their way",
+        )
+        app.audit.record(replace(event, at=event.at - timedelta(hours=1)))
+    level, text, advice = one(home, "audit messages", audit_syslog=url)
+    assert (level, text[:18]) == ("warn", "2 rows wait since ")
+    assert "collector" in advice
 
 
 def test_compute(home: Path) -> None:

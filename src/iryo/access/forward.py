@@ -28,7 +28,7 @@ from iryo.jobs import utcnow
 from iryo.store.ids import new_id
 from iryo.store.sql import Database
 
-__all__ = ["SYSLOG", "Describe", "Forwarder", "Line", "unsent_after"]
+__all__ = ["SYSLOG", "Describe", "Forwarder", "Line", "unsent", "unsent_after"]
 
 SYSLOG: Final = "syslog"
 """The name of the cursor. A new collector goes on where the one before it was."""
@@ -68,6 +68,16 @@ def unsent_after(connection: Connection) -> int | None:
         return None
     progress = _progress(row)
     return min([progress.last, *(gap.first - 1 for gap in progress.gaps)])
+
+
+def unsent(connection: Connection) -> tuple[int, datetime | None] | None:
+    """How many rows wait to be sent, and the time of the first; None: none was ever sent."""
+    row = connection.execute(_cursor()).one_or_none()
+    if row is None:
+        return None
+    query = select(func.count(), func.min(audit.c.at)).where(_waits(_progress(row)))
+    count, oldest = connection.execute(query).one()
+    return count, oldest
 
 
 class Forwarder:
@@ -237,13 +247,7 @@ class Forwarder:
             return None  # another was quicker
 
     def _rows(self, progress: Progress) -> list[AuditEvent]:
-        late = [and_(audit.c.id >= gap.first, audit.c.id <= gap.last) for gap in progress.gaps]
-        query = (
-            select(audit)
-            .where(or_(audit.c.id > progress.last, *late))
-            .order_by(audit.c.id)
-            .limit(_PAGE)
-        )
+        query = select(audit).where(_waits(progress)).order_by(audit.c.id).limit(_PAGE)
         with self._database.read() as connection:
             return [
                 AuditEvent(**{**row._mapping, "detail": row.detail or {}})  # noqa: SLF001
@@ -266,6 +270,12 @@ class Forwarder:
 
 def _cursor() -> Any:
     return select(cursors).where(cursors.c.name == SYSLOG)
+
+
+def _waits(progress: Progress) -> Any:
+    """Which rows have yet to be sent."""
+    late = [and_(audit.c.id >= gap.first, audit.c.id <= gap.last) for gap in progress.gaps]
+    return or_(audit.c.id > progress.last, *late)
 
 
 def _progress(row: Any) -> Progress:

@@ -42,6 +42,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     Check("jobs", work.abandoned, _ROWS),
     Check("failed jobs", work.failed, _ROWS),
     Check("audit spools", work.spools),
+    Check("audit messages", work.messages, _ROWS),
     Check("compute", work.compute, ("extras",)),
     Check("data", work.data, _ROWS),
     Check("port", server.port),

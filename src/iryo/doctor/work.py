@@ -11,15 +11,17 @@ from typing import Any, Final
 
 from sqlalchemy import func, select
 
+from iryo.access.forward import unsent
+from iryo.access.syslog import collector_tls, parse_address
 from iryo.backup import BACKUP_KIND
 from iryo.compute import open_compute
 from iryo.doctor.case import Case
-from iryo.doctor.model import Finding, fail, ok, warn
-from iryo.errors import IryoError, Unavailable
+from iryo.doctor.model import Finding, fail, ok, skip, warn
+from iryo.errors import InvalidInput, IryoError, Unavailable
 from iryo.jobs import JobState
 from iryo.jobs.store import jobs
 
-__all__ = ["abandoned", "compute", "data", "failed", "spools"]
+__all__ = ["abandoned", "compute", "data", "failed", "messages", "spools"]
 
 _LATE: Final = timedelta(minutes=5)
 _LATELY: Final = timedelta(days=7)
@@ -115,6 +117,34 @@ def _left_alone(path: Path) -> bool:
     finally:
         os.close(descriptor)
     return True
+
+
+def messages(case: Case) -> Iterator[Finding]:
+    """Audit messages that wait for their collector."""
+    settings = case.settings
+    if settings.audit_syslog is None:
+        yield skip("audit messages", "none are sent: audit_syslog is not set")
+        return
+    try:
+        if parse_address(settings.audit_syslog).scheme == "tls":
+            collector_tls(settings.audit_syslog_ca, settings.tls_certificate, settings.tls_key)
+    except InvalidInput as error:
+        yield fail("audit messages", error.message, "the server does not start with this")
+        return
+    with case.database.read() as connection:
+        found = unsent(connection)
+    if found is None:
+        yield warn("audit messages", "none was ever sent", "start `iryo serve`, which sends them")
+        return
+    count, oldest = found
+    if oldest is not None and oldest < datetime.now(UTC) - _LATE:
+        yield warn(
+            "audit messages",
+            f"{count} rows wait since {oldest:%Y-%m-%d %H:%M} UTC",
+            "is `iryo serve` running, and the collector there? the server's log says more",
+        )
+    else:
+        yield ok("audit messages", f"{count} rows are on their way")
 
 
 def compute(case: Case) -> Iterator[Finding]:
