@@ -1,6 +1,7 @@
 """Metadata of real files, from the store: read back by pydicom, it is the data set of the file."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +9,16 @@ import orjson
 import pydicom
 import pytest
 from pydicom.dataset import Dataset
+from sqlalchemy import update
 
-from iryo.errors import NotFound
+from iryo.errors import Damaged, NotFound
+from iryo.imaging.service import dicom_json
 from iryo.imaging.service.dicom_json import PIXEL_KEYS, bulk_value, metadata_of
 from iryo.imaging.service.retrieve import Stored, image_sets_of, stored_instances
+from iryo.imaging.store import instances
 from tests.dicom.realfiles import PYDICOM_FAILS, REFUSED, files
 from tests.imaging.house import House
+from tests.imaging.service.care.keeping import filled
 
 EVERY = 9  # of the real files: a mixture of makers, read in seconds
 LARGEST = 1 << 20
@@ -72,3 +77,36 @@ def given(house: House, stored: Stored) -> dict[str, Any]:
         house.room, house.store, [stored], lambda _, path: f"http://h/bulkdata/{path}"
     )
     return as_json(Dataset.from_json(orjson.loads(found), fetch))
+
+
+def test_edits_keep_the_vr_of_the_file() -> None:
+    came = {"PatientID": "1", "StudyDescription": "a", "SeriesNumber": "3", "nonsense": 1}
+    wanted = {"PatientID": "1", "StudyDescription": "b", "SeriesDescription": "c"}
+    found: dict[str, dict[str, Any]] = {
+        "00081030": {"vr": "UT", "Value": ["a"]},
+        "00100020": {"vr": "LO", "Value": ["1"]},
+        "00200011": {"vr": "IS", "Value": [3]},
+    }
+    dicom_json._edit(found, came, wanted)
+    assert found == {
+        "00081030": {"vr": "UT", "Value": ["b"]},
+        "0008103E": {"vr": "LO", "Value": ["c"]},
+        "00100020": {"vr": "LO", "Value": ["1"]},
+    }
+    assert list(found) == sorted(found)
+
+
+def test_what_was_deleted_or_harmed_meanwhile(house: House) -> None:
+    filled(house, 1, each=1)
+    (stored,) = stored_instances(house.room, house.store, "1.2.3")
+    gone = replace(stored, key="0" * 26)
+    with pytest.raises(NotFound):
+        list(metadata_of(house.room, house.store, [gone], lambda _, path: path))
+    with house.app.database.write() as connection:
+        connection.execute(update(instances).values(document_length=4))
+    with pytest.raises(Damaged):
+        list(
+            metadata_of(
+                house.room, house.store, [replace(stored, edited=True)], lambda _, path: path
+            )
+        )
