@@ -22,7 +22,6 @@ from sqlalchemy import (
 
 from iryo.imaging.names import words
 from iryo.imaging.service.query.matching import Test, Tree, name_of, wild
-from iryo.imaging.service.search_words import counted
 from iryo.imaging.store import image_set_terms, series, studies
 
 __all__ = ["Condition", "of_series", "of_studies"]
@@ -35,10 +34,11 @@ _NAMES: Final = ("name_alphabetic", "name_ideographic", "name_phonetic")
 
 
 class Condition(NamedTuple):
-    """What the rows that match meet; `exact`: and no others."""
+    """What the rows that match meet; `exact`: and no others; `few`: an index leads to few."""
 
     met: ColumnElement[bool]
     exact: bool = True
+    few: bool = False
 
 
 Made = Callable[[Connection, Any, Test], Condition]
@@ -46,9 +46,10 @@ Made = Callable[[Connection, Any, Test], Condition]
 
 def of_studies(
     connection: Connection, datastore_id: str, tree: Tree, *, combined: bool
-) -> tuple[list[ColumnElement[bool]], Tree]:
-    """Conditions on `studies`, and the tests that are left."""
+) -> tuple[list[ColumnElement[bool]], Tree, bool]:
+    """Conditions on `studies`, the tests that are left, and whether a name is that of few."""
     rest = dict(tree)
+    few = False
     made: list[ColumnElement[bool]] = []
     date, time = rest.get(_DATE), rest.get(_TIME)
     if combined and isinstance(date, Test) and isinstance(time, Test):
@@ -60,10 +61,11 @@ def of_studies(
     if isinstance(name, Test):
         condition = _named(connection, datastore_id, name)
         made.append(condition.met)
+        few = condition.few
         if condition.exact:
             del rest[_NAME]
     _columns(connection, rest, _OF_STUDIES, made)
-    return made, rest
+    return made, rest, few
 
 
 def of_series(connection: Connection, tree: Tree) -> tuple[list[ColumnElement[bool]], Tree]:
@@ -206,8 +208,11 @@ def _named(connection: Connection, datastore_id: str, test: Test) -> Condition:
         return _worded(connection, datastore_id, test)
     wanted = [name_of(value) for value in test.values]
     some = _by_index(connection, datastore_id, wanted)
-    if some is not None and counted(connection, some, _FEW) <= _FEW:
-        return Condition(studies.c.study_uid.in_(some))
+    if some is not None:
+        # One by one: SQLite would take a query within the query for one that finds many.
+        uids = connection.execute(some.limit(_FEW + 1)).scalars().all()
+        if len(uids) <= _FEW:
+            return Condition(studies.c.study_uid.in_(sorted(set(uids))), few=True)
     return Condition(or_(*(_grouped(connection, groups) for groups in wanted)))
 
 
@@ -245,14 +250,15 @@ def _grouped(connection: Connection, groups: list[str]) -> ColumnElement[bool]:
 
 def _worded(connection: Connection, datastore_id: str, test: Test) -> Condition:
     """Beginnings of words: by the index of words, where few have one; else by the names."""
-    found = []
+    found, few = [], True
     for value in test.values:
         some = [_word(connection, datastore_id, word) for word in words(value)]
-        found.append(and_(true(), *some))
-    return Condition(or_(*found), exact=False)
+        found.append(and_(true(), *(one.met for one in some)))
+        few = few and any(one.few for one in some)
+    return Condition(or_(*found), exact=False, few=few)
 
 
-def _word(connection: Connection, datastore_id: str, word: str) -> ColumnElement[bool]:
+def _word(connection: Connection, datastore_id: str, word: str) -> Condition:
     table = image_set_terms.c
     query = (
         select(series.c.study_uid)
@@ -261,9 +267,10 @@ def _word(connection: Connection, datastore_id: str, word: str) -> ColumnElement
     )
     found = connection.execute(query.limit(_FEW + 1)).scalars().all()
     if len(found) <= _FEW:
-        return studies.c.study_uid.in_(sorted(set(found)))
+        return Condition(studies.c.study_uid.in_(sorted(set(found))), few=True)
     columns = (func.coalesce(getattr(studies.c, name), "") for name in _NAMES)
-    return or_(*(_matches(connection, column, f"*{_plain(word)}*") for column in columns))
+    met = (_matches(connection, column, f"*{_plain(word)}*") for column in columns)
+    return Condition(or_(*met), exact=False)
 
 
 def _moments(date: Test, time: Test) -> ColumnElement[bool] | None:

@@ -34,11 +34,12 @@ def studies_found(
 ) -> Generator[Found]:
     """At most so many answers at the study level."""
     fuller = wanted.every or bool(wanted.extras_at(*_OF_STUDY))
-    query, rest = study_rows(connection, datastore_id, wanted, fuller=fuller)
-    # Ids with anything before a piece of them are looked for in an index of all ids, not in order.
-    anywhere = any(_anywhere(wanted.tests[Level.STUDY].get(tag)) for tag in _IDS)
+    query, rest, few = study_rows(connection, datastore_id, wanted, fuller=fuller)
+    # Few are sorted. Ids of which a piece from anywhere is known are looked for in an index of all
+    # ids, not in the order of answers.
+    anywhere = few or any(_anywhere(wanted.tests[Level.STUDY].get(tag)) for tag in _IDS)
     query = query.order_by(*(map(_hidden, _ORDER) if anywhere else (one.desc() for one in _ORDER)))
-    if not rest and (anywhere or _NAME in wanted.tests[Level.STUDY]):
+    if not rest and not few and (anywhere or _NAME in wanted.tests[Level.STUDY]):
         query = _in_two_steps(query, datastore_id, wanted, most)
         wanted = replace(wanted, question=replace(wanted.question, offset=0))
     for row in _page(connection, query, wanted, rest, {}, most):
@@ -77,15 +78,16 @@ def _hidden(column: ColumnElement[Any]) -> ColumnElement[Any]:
 
 def study_rows(
     connection: Connection, datastore_id: str, wanted: Wanted, *, fuller: bool
-) -> tuple[Select[Any], Tree]:
-    """Rows of studies, in no order, and the tests that are left for their JSON."""
-    conditions, rest = of_studies(
+) -> tuple[Select[Any], Tree, bool]:
+    """Rows of studies, in no order; tests that are left for their JSON; whether they are few."""
+    conditions, rest, few = of_studies(
         connection, datastore_id, wanted.tests[Level.STUDY], combined=wanted.question.combined
     )
     columns = [studies.c.study_uid, studies.c.answer.label("study")]
     if fuller or rest:
         columns.append(studies.c.others.label("study_others"))
-    return select(*columns).where(studies.c.datastore_id == datastore_id, *conditions), rest
+    query = select(*columns).where(studies.c.datastore_id == datastore_id, *conditions)
+    return query, rest, few
 
 
 def series_found(
@@ -161,13 +163,13 @@ def series_rows(
         return query.order_by(*_order(series.c.study_datetime, named=named)), rest, {}
     # From the studies that match to their series: the other way round there is no index. Or from a
     # few series.
-    conditions, rest_of_study = of_studies(
+    conditions, rest_of_study, few = of_studies(
         connection, datastore_id, of_study, combined=wanted.question.combined
     )
     query = query.where(studies.c.datastore_id == datastore_id, *conditions)
     if named:
         query = query.where(series.c.datastore_id == datastore_id)
-    order = _order(studies.c.study_datetime, named=named, study_uid=studies.c.study_uid)
+    order = _order(studies.c.study_datetime, named=named or few, study_uid=studies.c.study_uid)
     return query.order_by(*order), rest, rest_of_study
 
 

@@ -26,7 +26,7 @@ def patients_found(
     connection: Connection, datastore_id: str, wanted: Wanted, most: int
 ) -> Generator[Found]:
     """At most so many answers at the patient level, by their ids."""
-    query, rest = study_rows(connection, datastore_id, wanted, fuller=True)
+    query, rest, _ = study_rows(connection, datastore_id, wanted, fuller=True)
     query = query.add_columns(
         studies.c.patient_id, studies.c.series_count, studies.c.instance_count
     ).order_by(studies.c.patient_id, studies.c.study_datetime.desc(), studies.c.study_uid.desc())
