@@ -2,6 +2,7 @@
 
 import io
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from iryo.dicom import BulkValue, read, to_dicom_json
 from iryo.dicom.from_json import BulkData, from_dicom_json
+from iryo.dicom.model import KINDS
 from iryo.errors import InvalidDicom
 from tests.dicom.realfiles import PYDICOM_FAILS, REFUSED, files, wheel_file
 from tests.dicom.test_json import VALUES
@@ -131,6 +133,9 @@ for _ in range(100):
         None,
         {"0008": {"vr": "CS"}},
         {"PatientID": {"vr": "LO"}},
+        {"-1234567": {"vr": "LO"}},
+        {"FFFEE000": {"vr": "LO"}},
+        {"00100020": {"vr": ["LO"]}},
         {"00100020": "P1"},
         {"00100020": {"Value": ["P1"]}},
         {"00100020": {"vr": "XX"}},
@@ -155,6 +160,32 @@ def test_what_is_no_such_object(item: Any) -> None:
     with pytest.raises(InvalidDicom) as raised:
         b"".join(from_dicom_json(item, nothing))
     assert raised.value.reason == "Json"
+
+
+LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
+KEYS = st.sampled_from(
+    ["00080005", "00080016", "00100010", "00280010", "00081140", "7FE00010", "FFFEE000", "+1234567"]
+) | st.text(max_size=9)
+VALUE = st.recursive(
+    LEAVES,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(KEYS, inner, max_size=3)
+        | st.fixed_dictionaries({"vr": st.sampled_from(sorted(KINDS)) | inner, "Value": inner})
+        | st.fixed_dictionaries({"vr": st.sampled_from(sorted(KINDS)), "InlineBinary": inner})
+        | st.fixed_dictionaries({"vr": st.sampled_from(sorted(KINDS)), "BulkDataURI": inner})
+    ),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(KEYS, VALUE, max_size=4) | VALUE)
+def test_whatever_comes_it_is_a_file_or_refused(item: Any) -> None:
+    with suppress(InvalidDicom):
+        made = b"".join(from_dicom_json(item, nothing))
+        assert made[128:132] == b"DICM"
+        with suppress(InvalidDicom):
+            read(made)
 
 
 def test_numbers_as_clients_write_them() -> None:

@@ -5,6 +5,7 @@ the character set that the object names where that is ASCII, else in UTF-8. Grou
 lengths in the object do not count.
 """
 
+import re
 import struct
 from base64 import b64decode
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -25,6 +26,7 @@ _FORM: Final = Form(explicit=True, little=True)
 _PIXELS: Final = 0x7FE00010
 _CLASS, _INSTANCE = 0x00080016, 0x00080018
 _IMPLEMENTATION: Final = "1.2.826.0.1.3680043.9.7156.1.1"
+_KEY: Final = re.compile(r"[0-9A-Fa-f]{8}")
 _DEEPEST: Final = 60
 _LONGEST_DS: Final = 16  # PS3.5 6.2
 _ITEM: Final = b"\xfe\xff\x00\xe0"
@@ -107,7 +109,7 @@ class _Writer:
         if not isinstance(attribute, dict):
             raise _fault(f"found {_kind(attribute)}, expected an attribute with its vr", where)
         vr = attribute.get("vr")
-        if vr not in KINDS:
+        if not isinstance(vr, str) or vr not in KINDS:
             raise _fault("found no VR of PS3.5", where)
         if "BulkDataURI" in attribute:
             yield from self._by_reference(tag, vr, attribute["BulkDataURI"], where)
@@ -172,12 +174,12 @@ def _meta(item: Mapping[str, Any], transfer_syntax: str) -> bytes:
 
 
 def _tag(key: str) -> int:
-    if len(key) == 8:
-        try:
-            return int(key, 16)
-        except ValueError:
-            pass
-    raise _fault("found a key that is not the eight hex digits of a tag")
+    tag = int(key, 16) if _KEY.fullmatch(key) else 0
+    group = tag >> 16
+    # PS3.5 7.8.1: groups that no data set has; FFFE is that of delimiters.
+    if group < 2 or group in {3, 5, 7, 0xFFFE, 0xFFFF}:
+        raise _fault("found a key that is not the eight hex digits of a tag")
+    return tag
 
 
 def _encoded(tag: int, vr: str, values: list[Any]) -> bytes:

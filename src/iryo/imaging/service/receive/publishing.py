@@ -109,13 +109,18 @@ def _claim(room: Room, context: JobContext) -> Sequence[Row[Any]]:
     with room.database.write() as connection:
         context.hold(connection)
         wanted: ColumnElement[bool] = mine
-        if not context.job.payload.get("alone"):  # all that has come, whoever brought it
+        payload = context.job.payload
+        if payload["reception"] is None:  # all that has come, whoever brought it
             wanted = or_(mine, unclaimed(context.job.scope))
+        elif not payload.get("alone"):  # what others wait for, too; they are not to wait for more
+            own = table.c.reception == payload["reception"]
+            waited_for = or_(own, table.c.kind == "STOW-RS")
+            wanted = or_(mine, and_(unclaimed(context.job.scope), waited_for))
         query = (
             select(table)
             .where(wanted)
             .order_by(table.c.received_at, table.c.reception, table.c.number)
-            .limit(_ROUND_ALONE if context.job.payload.get("alone") else _ROUND)
+            .limit(_ROUND_ALONE if payload.get("alone") else _ROUND)
             .with_for_update(skip_locked=True)
         )
         first: dict[str, Row[Any]] = {}
