@@ -197,6 +197,7 @@ def test_an_id_that_begins_two_image_sets_is_not_one(program: Program, tmp_path:
             ("imaging_versions", "image_set_id"),
             ("imaging_members", "image_set_id"),
             ("imaging_terms", "image_set_id"),
+            ("imaging_series", "image_set_id"),
         ):
             connection.exec_driver_sql(
                 f"UPDATE {table} SET {column} = ? WHERE {column} = ?",
