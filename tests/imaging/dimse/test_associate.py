@@ -1,5 +1,6 @@
 """A-ASSOCIATE: pynetdicom reads what we write, and we what it writes."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pynetdicom import build_context, build_role
@@ -106,3 +107,34 @@ def test_anything_else_is_malformed(data: bytes, at: int, keep: bool) -> None:
             read(memoryview(body))
         except Malformed:
             continue
+
+
+def item(kind: int, data: bytes, length: int | None = None) -> bytes:
+    return bytes((kind, 0)) + (len(data) if length is None else length).to_bytes(2, "big") + data
+
+
+@pytest.mark.parametrize(
+    "items",
+    [
+        b"\x20\0",
+        item(0x20, b"", 9),
+        item(0x20, b"\1\0"),
+        item(0x50, item(0x51, b"\0\0")),
+        item(0x50, item(0x54, b"\0\xff1.2")),
+        item(0x50, item(0x54, b"\0\x031.2\1")),
+        item(0x20, b"\1\0\0\0") * 129,
+    ],
+)
+def test_requests_that_are_none(items: bytes) -> None:
+    with pytest.raises(Malformed):
+        decode_request(memoryview(encode_request(Request("US", "THEM", ()))[:68] + items))
+
+
+def test_accepts_that_are_none() -> None:
+    head = encode_request(Request("US", "THEM", ()))[:68]
+    with pytest.raises(Malformed):
+        decode_accept(memoryview(head + item(0x21, b"\1\0")))
+    with pytest.raises(Malformed):
+        decode_accept(memoryview(head[:60]))
+    found = decode_accept(memoryview(head + item(0x21, b"\1\0\3\0") + item(0x77, b"new")))
+    assert found.contexts == (Granted(1, 3, ""),)

@@ -19,7 +19,7 @@ from iryo.imaging.dimse.association import Association, Context, Message
 from iryo.imaging.dimse.channel import Channel, PduType
 from iryo.imaging.dimse.command import Element, Operation, Value
 from iryo.imaging.dimse.entity import Entity, Session
-from iryo.imaging.dimse.failures import Lost, Rejected
+from iryo.imaging.dimse.failures import AssociationEnded, Lost, Rejected
 from iryo.imaging.dimse.identifier import form_of
 from iryo.imaging.dimse.offer import FIND, GET, MOVE, VERIFICATION, Root
 from iryo.imaging.dimse.scp import Scp
@@ -276,6 +276,40 @@ def refuse_what_is_no_tls(port: int, path: Path) -> None:
         request = Request("IRYO", "TESTER", ())
         channel.write(PduType.ASSOCIATE_RQ, encode_request(request), 5)
         assert channel.read(5)[0] == PduType.ASSOCIATE_AC
+
+
+def test_a_fault_at_the_door_costs_one_association(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("YAMADA^TARO")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(scp, "grant", fail)
+        with pytest.raises(AssociationEnded):
+            archive.associated((VERIFICATION, (EXPLICIT,)))
+    archive.associated((VERIFICATION, (EXPLICIT,))).release()
+
+
+def test_a_listener_that_is_closed_ends_it(archive: Archive) -> None:
+    served = Scp(Entity("IRYO", archive.app.room, archive.app.audit), 5)
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.close()
+    served.serve(listener)
+    served.stop(1)
+
+
+def test_commitment_over_another_context(association: Association) -> None:
+    command: dict[int, Value] = {
+        Element.COMMAND_FIELD: int(Operation.N_ACTION),
+        Element.MESSAGE_ID: 5,
+        Element.REQUESTED_SOP_CLASS: VERIFICATION,
+        Element.ACTION_TYPE: 1,
+    }
+    association.send(context_of(association, VERIFICATION), command)
+    answer = association.receive(10)
+    assert answer is not None
+    assert status_of(answer) == Status.SOP_CLASS_NOT_SUPPORTED
 
 
 def test_statuses_are_told_in_words() -> None:

@@ -271,6 +271,35 @@ def test_move_to_who_takes_some(archive: Archive, free_port: int) -> None:
     assert last.NumberOfCompletedSuboperations == len(seen) - len(seen[::2])
 
 
+def test_move_to_who_goes_away(archive: Archive, free_port: int) -> None:
+    """What is left when the destination ends the association has failed."""
+
+    def take(event: evt.Event) -> int:
+        if event.dataset.SOPInstanceUID == "1.2.3.4.2":
+            event.assoc.abort()
+        return 0
+
+    there = AE("DEST")
+    there.add_supported_context(CT, [EXPLICIT])
+    server = there.start_server(
+        ("127.0.0.1", free_port), block=False, evt_handlers=[(evt.EVT_C_STORE, take)]
+    )
+    assert server is not None
+    try:
+        entity = AE("TESTER")
+        entity.add_requested_context(MOVE)
+        association = entity.associate("127.0.0.1", archive.port, ae_title="IRYO")
+        wanted = identifier("STUDY", StudyInstanceUID=study_of(archive))
+        answers = list(association.send_c_move(wanted, "DEST", MOVE))
+        association.release()
+    finally:
+        server.shutdown()
+    last, failed = answers[-1]
+    assert last.Status in (Status.SUBOPERATIONS_FAILED, Status.UNABLE_TO_PERFORM)
+    assert failed is not None
+    assert "1.2.3.4.2" in failed.FailedSOPInstanceUIDList
+
+
 def test_a_list_of_uids_is_cut_where_a_length_ends() -> None:
     uids = [f"1.2.3.{number}" for number in range(10_000)]
     data = uid_list(FAILED_LIST, uids, form_of(EXPLICIT))

@@ -69,6 +69,7 @@ class Scp:
         self._sessions: set[Session] = set()
         self._threads: set[threading.Thread] = set()
         self._over = threading.Event()
+        self._listener: socket.socket | None = None
         self._refusals = Refusals(entity.audit, "A-ASSOCIATE")
         self._number = 0
 
@@ -76,12 +77,10 @@ class Scp:
 
     def serve(self, listener: socket.socket) -> None:
         """Take connections until `stop`; the listener is closed by who has opened it."""
-        listener.settimeout(0.5)
+        self._listener = listener
         while not self._over.is_set():
             try:
                 connection, address = listener.accept()
-            except TimeoutError:
-                continue
             except OSError as error:
                 # Too many open files: what is open goes on, and ends, before more is taken.
                 if self._over.is_set() or listener.fileno() < 0:
@@ -98,6 +97,9 @@ class Scp:
             patience: seconds, after which connections are cut.
         """
         self._over.set()
+        if self._listener is not None:
+            with suppress(OSError):
+                self._listener.shutdown(socket.SHUT_RDWR)  # wakes who waits in `accept`
         deadline = time.monotonic() + patience
         with self._lock:
             for connection in self._strangers.values():
