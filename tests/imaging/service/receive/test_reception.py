@@ -289,6 +289,22 @@ def test_who_brings_much_has_a_job_alone(house: House, monkeypatch: pytest.Monke
     assert outcomes(few) == ["stored"]
 
 
+def test_much_that_nobody_waits_for_has_a_job_alone(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("iryo.imaging.service.receive.reception._FEW", 1)
+    monkeypatch.setattr("iryo.imaging.service.receive.publishing._ROUND", 1)
+    reception = Reception(house.room, house.store, MODALITY)
+    for n in (1, 2, 3):
+        reception.add([made(house, f"1.2.3.1.{n}", number=n)])
+    reception.commit()
+    assert [one.outcome for one in reception.settle()] == [Outcome.WAITING] * 3
+    assert house.job(RECEIVE_KIND).payload["alone"]
+    received(house)
+    (image_set,) = house.sets()
+    assert (house.found(image_set).version, house.found(image_set).instance_count) == (1, 3)
+
+
 def test_what_another_process_has_is_waited_for(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

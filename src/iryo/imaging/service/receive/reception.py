@@ -119,12 +119,15 @@ class Reception:
         if not placed:
             return
         room, now = self._room, self._room.clock()
+        self._job_id = None
         with room.database.write() as connection:
             hold_active(connection, self._datastore_id)
             keep_packs(connection, self._datastore_id, {one.key for one in placed})
-            if visible and len(placed) > _FEW:
+            if len(placed) > _FEW:
                 self._job_id = self._submit(connection, alone=True)
             connection.execute(insert(arrivals), [self._row(one, now) for one in placed])
+        if self._job_id is not None and not visible:
+            room.wake()
         self._visible = visible
         self._committed = [one.arrived for one in placed]
 
