@@ -28,7 +28,8 @@ def test_as_in_the_standard(row: TransferSyntax) -> None:
         assert UID(row.uid).is_private
         return
     if row.uid in _NEW:
-        assert row.uid not in UID_dictionary
+        # Unless pynetdicom was imported, which adds some of them.
+        assert UID_dictionary.get(row.uid, ("", "Transfer Syntax"))[1] == "Transfer Syntax"
         return
     uid = UID(row.uid)
     assert uid.is_transfer_syntax

@@ -176,8 +176,9 @@ def _meta(item: Mapping[str, Any], transfer_syntax: str) -> bytes:
 def _tag(key: str) -> int:
     tag = int(key, 16) if _KEY.fullmatch(key) else 0
     group = tag >> 16
-    # PS3.5 7.8.1: groups that no data set has; FFFE is that of delimiters.
-    if group < 2 or group in {3, 5, 7, 0xFFFE, 0xFFFF}:
+    # Groups that no data set has; FFFE is that of delimiters. PS3.5 7.8.1 forbids 1, 3, 5 and 7 as
+    # well, and real files have them.
+    if group in {0, 0xFFFE, 0xFFFF}:
         raise _fault("found a key that is not the eight hex digits of a tag")
     return tag
 
