@@ -73,8 +73,11 @@ class Senders:
                     if answer.status_code == 200:
                         assert len(answer.json()["00081199"]["Value"]) == len(files)
                         break
-                    # 503: what it needs is away just now; all else would be a fault of ours.
-                    assert answer.status_code == 503, answer.text
+                    # 503: what it needs is away just now. uvicorn itself answers 500 when a server
+                    # that ends has waited long enough; all else would be a fault of ours.
+                    assert answer.status_code == 503 or answer.text == "Internal Server Error", (
+                        answer.text
+                    )
             trial.remember(folder)
             self.requests += 1
 

@@ -2,7 +2,6 @@
 
 import mmap
 import tempfile
-import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
@@ -31,8 +30,6 @@ _PIECE: Final = 1 << 20
 _ATTEMPTS: Final = 20
 # A reception of more than so many has a job of its own: theirs are done side by side.
 _FEW: Final = 32
-_SHORTEST: Final = 0.01  # seconds from one look to the next at what another process does
-_LONGEST: Final = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +179,7 @@ class Reception:
 
     def _take_turn(self) -> None:
         """Wait until others have made this visible, or do it for all who wait."""
-        room, pause = self._room, _SHORTEST
+        room = self._room
         while True:
             with room.turns.of(self._datastore_id):
                 free, holders = self._waiting()
@@ -191,16 +188,11 @@ class Reception:
                         job_id = self._submit(connection, alone=False)
                     self._run(job_id)
                     free, holders = self._waiting()
-            if free:
-                continue  # its holder has given up meanwhile
-            if not holders:
+            if not free and not holders:
                 return
-            for holder in holders:  # another process has it
-                job = room.jobs.find(holder)
-                if job.state is JobState.SUBMITTED and job.message:
-                    raise Unavailable(_LATER)
-            time.sleep(pause)
-            pause = min(2 * pause, _LONGEST)
+            # Another process has it: followed, and taken over should that process end.
+            for holder in sorted(holders):
+                self._run(holder)
 
     def _waiting(self) -> tuple[bool, set[str]]:
         """Whether arrivals wait that no job has; the jobs that have others."""
