@@ -43,8 +43,15 @@ def plain(item: dict[str, Any]) -> dict[str, Any]:
 
 
 NAMES = sorted(
-    path for path in files(dicom=True) if path.name not in REFUSED and path.stat().st_size < 1 << 20
+    (
+        path
+        for path in files(dicom=True)
+        if path.name not in REFUSED and path.stat().st_size < 1 << 20
+    ),
+    key=lambda path: path.name,  # wherever the folders lie
 )[::4]
+# Bytes of odd length, to which one is added when they are written (PS3.5 7.1.1).
+ODD = {"dx_image.dcm", "meta_missing_tsyntax.dcm", "nested_priv_SQ.dcm"}
 
 
 @pytest.mark.parametrize("path", NAMES, ids=lambda path: path.name)
@@ -67,7 +74,9 @@ def test_real_files_come_back(path: Path) -> None:
     expected, again = to_dicom_json(instance), to_dicom_json(read(made))
     if fragments:
         expected.pop("7FE00010", None)
-    if not instance.big_endian:  # numbers among opaque bytes stay as they were
+    if (
+        not instance.big_endian and path.name not in ODD
+    ):  # numbers among opaque bytes stay as they were
         assert plain(again) == plain(expected)
     if path.name not in PYDICOM_FAILS:
         with warnings.catch_warnings():
