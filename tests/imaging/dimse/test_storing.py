@@ -93,6 +93,12 @@ def pieces(path: Path) -> tuple[bytes, ...]:
     return (path.read_bytes(),)
 
 
+def arrived(archive: Archive) -> set[str]:
+    """The ids of all arrivals there are rows of."""
+    with archive.app.database.read() as connection:
+        return set(connection.execute(select(arrivals.c.id)).scalars())
+
+
 def waiting(archive: Archive) -> int:
     """How many arrivals there are rows of."""
     with archive.app.database.read() as connection:
@@ -158,7 +164,7 @@ def test_too_large(archive: Archive) -> None:
 
 
 def test_dropped_in_the_middle(archive: Archive) -> None:
-    before = archive.visible()
+    before, known = archive.visible(), arrived(archive)
     path = archive.folder / "1.dcm"
     for reset in (False, True):
         association = archive.associated((CT, (EXPLICIT,)))
@@ -176,8 +182,8 @@ def test_dropped_in_the_middle(archive: Archive) -> None:
             association.abort()
         channel.close()
     archive.run("echoscu")
-    assert waiting(archive) == 0
-    assert archive.visible() == before
+    assert arrived(archive) <= known  # those before may still be on their way
+    assert archive.visible() >= before
 
 
 def test_durable_before_success(archive: Archive) -> None:
