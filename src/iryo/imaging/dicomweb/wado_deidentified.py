@@ -11,13 +11,13 @@ from typing import Final
 
 from iryo.access import Role
 from iryo.dicom.deidentify import DeIdentifier, Option, Profile, Report
-from iryo.errors import AccessDenied, InvalidDicom, InvalidInput, Quarantined, Unavailable
+from iryo.errors import AccessDenied, InvalidDicom, InvalidInput, Unavailable
 from iryo.imaging.dicomweb import wado_instances
 from iryo.imaging.dicomweb.call import Call
-from iryo.imaging.dicomweb.retrieval import image_set_id, single
-from iryo.imaging.dicomweb.wado_instances import DICOM, ZIP, Wanted, negotiated
+from iryo.imaging.dicomweb.retrieval import single
+from iryo.imaging.dicomweb.wado_instances import DICOM, ZIP, Wanted, asked_for, negotiated
 from iryo.imaging.dicomweb.zipped import zipped
-from iryo.imaging.service.retrieve import stored_instances, write
+from iryo.imaging.service.retrieve import write
 from iryo.wire import multipart_write
 from iryo.wire.accept import Form
 from iryo.wire.http import Response
@@ -76,18 +76,7 @@ class _Copy:
 
 
 def _deidentified(call: Call, change: DeIdentifier, *, reader: bool) -> Response:
-    path = call.path
-    found = stored_instances(
-        call.room,
-        call.datastore_id,
-        path["study"],
-        path.get("series"),
-        path.get("instance"),
-        image_set_id=image_set_id(call),
-    )
-    sound = [one for one in found if not one.damaged]
-    if not sound:
-        raise Quarantined("all that was asked for was found damaged and is in quarantine")
+    _, sound = asked_for(call)
     form, wanted = negotiated(call, sound)
     copies = _copies(call, wanted, change, reader=reader)
     first = next(copies, None)

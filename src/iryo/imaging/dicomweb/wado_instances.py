@@ -23,7 +23,7 @@ from iryo.wire.accept import Form
 from iryo.wire.http import Response
 from iryo.wire.multipart_write import OutPart, new_boundary
 
-__all__ = ["DICOM", "ZIP", "Wanted", "file_of", "instances", "negotiated", "pieces"]
+__all__ = ["DICOM", "ZIP", "Wanted", "asked_for", "file_of", "instances", "negotiated", "pieces"]
 
 DICOM: Final = "application/dicom"
 ZIP: Final = "application/zip"
@@ -55,17 +55,7 @@ def forms(stored: Stored, *, alone: bool) -> tuple[Form, ...]:
 def instances(call: Call) -> Response:
     """Retrieve a study, a series or an instance (PS3.18 10.4.1.1.1 to 10.4.1.1.3)."""
     path = call.path
-    found = stored_instances(
-        call.room,
-        call.datastore_id,
-        path["study"],
-        path.get("series"),
-        path.get("instance"),
-        image_set_id=image_set_id(call),
-    )
-    sound = [one for one in found if not one.damaged]
-    if not sound:
-        raise Quarantined("all that was asked for was found damaged and is in quarantine")
+    found, sound = asked_for(call)
     form, wanted = negotiated(call, sound)
     # PS3.18 10.4.4: 206 where not all of what was asked for is given.
     status = 200 if len(wanted) == len(found) else 206
@@ -94,6 +84,28 @@ def instances(call: Call) -> Response:
     return Response(
         status, headers, multipart_write.gathered(multipart_write.written(parts, boundary))
     )
+
+
+def asked_for(call: Call) -> tuple[list[Stored], list[Stored]]:
+    """The instances that the path names; and those of them that are not in quarantine, one or more.
+
+    Raises:
+        NotFound: there are none.
+        Quarantined: all of them are.
+    """
+    path = call.path
+    found = stored_instances(
+        call.room,
+        call.datastore_id,
+        path["study"],
+        path.get("series"),
+        path.get("instance"),
+        image_set_id=image_set_id(call),
+    )
+    sound = [one for one in found if not one.damaged]
+    if not sound:
+        raise Quarantined("all that was asked for was found damaged and is in quarantine")
+    return found, sound
 
 
 def negotiated(call: Call, found: Sequence[Stored]) -> tuple[Form, list[Wanted]]:
