@@ -11,7 +11,7 @@ import anyio.from_thread
 import anyio.to_thread
 
 from iryo.errors import InvalidInput
-from iryo.imaging.dicomweb import Door, Found
+from iryo.imaging.dicomweb import BODILESS, Door, Found
 from iryo.server.endpoint import Receive, Scope, Send, headers_of
 from iryo.wire.http import Request, Response
 
@@ -79,7 +79,7 @@ class DicomwebEndpoint:
         await self._send(response, request, receive, send)
 
     async def _answer(self, found: Found, receive: Receive) -> Response:
-        if found.request.method in {"GET", "HEAD", "DELETE", "OPTIONS"}:
+        if found.request.method in BODILESS:
             await _drain(receive)
             return await anyio.to_thread.run_sync(
                 self._door.answer, found, iter(()), limiter=self._readers

@@ -11,7 +11,11 @@ from iryo.errors import TooLarge
 from iryo.imaging.service.room import Room
 from iryo.wire.http import Response
 
-__all__ = ["Answer", "BodyTooLarge", "Call", "Limits", "Ready", "Route"]
+__all__ = ["BODILESS", "Answer", "BodyTooLarge", "Call", "Limits", "Ready", "Route"]
+
+
+BODILESS: Final = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
+"""Methods whose requests have no body here: what comes with them is let go."""
 
 
 class BodyTooLarge(TooLarge):

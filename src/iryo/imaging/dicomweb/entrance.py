@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from iryo.access import Access, Principal
 from iryo.access.credentials import Credentials
 from iryo.errors import NotAuthenticated, TooLarge
+from iryo.imaging.dicomweb.call import BODILESS
 from iryo.wire.http import Request
 from iryo.wire.sigv4 import Verifier
 
@@ -59,7 +60,7 @@ class Entrance:
             return self.credentials.principal(given), body
         if given is None and "X-Amz-Signature=" not in request.query:
             raise NotAuthenticated("found no Authorization header, expected one")
-        if request.method in {"GET", "HEAD", "DELETE", "OPTIONS"}:
+        if request.method in BODILESS:
             proven, _ = self.verifier.verify(request)
             return self.access.principal(proven.key_id), body
         if "x-amz-content-sha256" in request.headers:
