@@ -129,7 +129,7 @@ class DicomwebEndpoint:
                 ("access-control-allow-headers", asked or "authorization"),
                 ("access-control-max-age", "600"),
             ]
-        return Response(204, [], b"") if not headers else Response(204, headers, b"")
+        return Response(204, headers, b"")
 
     # ------------------------------------------------------------------------------------ sending
 
