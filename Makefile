@@ -18,6 +18,7 @@ help:            ## this list
 
 setup:           ## make .venv with everything pinned; nothing to do the second time
 	@scripts/bootstrap
+	@scripts/bootstrap-web
 
 demo: setup      ## import real DICOM, read it back with boto3, print what happened
 	@$(BIN)/python -m iryo.demo
@@ -32,6 +33,7 @@ check: setup     ## lint, types, import law, tests with coverage floors, docs
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	web/node_modules/.bin/tsc --project web
 	$(PYTEST) --cov --cov-report= $(ARGS)
 	$(BIN)/python scripts/coverage_floors.py
 	$(BIN)/mkdocs build --strict --quiet
