@@ -19,6 +19,7 @@ from iryo.dicom.json import person
 
 __all__ = [
     "ALWAYS",
+    "ANSWERED",
     "REQUIRED",
     "Level",
     "Values",
@@ -104,6 +105,16 @@ ALWAYS: Final[Mapping[Level, frozenset[str]]] = {
     for level in Level
 }
 """Tags that each answer of a level has, with a value or without."""
+
+ANSWERED: Final[Mapping[Level, frozenset[int]]] = {
+    level: frozenset(
+        tag
+        for keyword in (*REQUIRED[level], *_IF_KNOWN[level])
+        if (tag := keyword_tag(keyword)) is not None
+    )
+    for level in Level
+}
+"""Tags that `needed` gives of a level, where they are known."""
 
 _BINARY: Final = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
 _DECIMAL: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)

@@ -10,6 +10,7 @@ from typing import Final
 from iryo.compute import Compute
 from iryo.errors import AccessDenied, InvalidInput, Unavailable
 from iryo.imaging.model import ImportObserver, Unobserved
+from iryo.imaging.service.instance_rows import InstanceRows
 from iryo.imaging.service.location import Location, S3Place, within
 from iryo.imaging.service.pictures import Pictures
 from iryo.imaging.service.places import Places
@@ -64,6 +65,7 @@ class Room:
     """Runs what was received, now and in the calling thread."""
     clock: Callable[[], datetime] = utcnow
     places: Places = field(default_factory=Places)
+    instance_rows: InstanceRows = field(default_factory=InstanceRows)
     pictures: Pictures = field(default_factory=Pictures)
     turns: Turns = field(default_factory=Turns)
     watch: ImportObserver = field(default_factory=Unobserved)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from pydicom.dataset import Dataset
@@ -15,6 +15,20 @@ from tests.imaging.site import make_instance
 CT = "1.2.840.10008.5.1.4.1.1.2"
 MR = "1.2.840.10008.5.1.4.1.1.4"
 
+FIRST: Final[dict[str, Any]] = {
+    "study": "1.2.1",
+    "PatientID": "P1",
+    "PatientName": "Yamada^Tarou=山田^太郎=やまだ^たろう",
+    "PatientBirthDate": "19700101",
+    "StudyDate": "20240501",
+    "StudyTime": "093000",
+    "AccessionNumber": "A1",
+    "StudyID": "S1",
+    "StudyDescription": "Head [routine]",
+    "ReferringPhysicianName": "House^Gregory",
+}
+"""What all of study 1 has."""
+
 
 def request(step: str, procedure: str) -> Dataset:
     """An item of RequestAttributesSequence."""
@@ -26,18 +40,6 @@ def request(step: str, procedure: str) -> Dataset:
 
 def fill(folder: Path) -> Path:
     """The files: study 1 with two series (CT of two instances, MR of one), studies 2 and 3."""
-    first = {
-        "study": "1.2.1",
-        "PatientID": "P1",
-        "PatientName": "Yamada^Tarou=山田^太郎=やまだ^たろう",
-        "PatientBirthDate": "19700101",
-        "StudyDate": "20240501",
-        "StudyTime": "093000",
-        "AccessionNumber": "A1",
-        "StudyID": "S1",
-        "StudyDescription": "Head [routine]",
-        "ReferringPhysicianName": "House^Gregory",
-    }
     for n in (1, 2):
         make_instance(
             folder / f"1-1-{n}",
@@ -50,7 +52,7 @@ def fill(folder: Path) -> Path:
             PerformedProcedureStepStartDate="20240501",
             PerformedProcedureStepStartTime="0931",
             RequestAttributesSequence=[request("SPS1", "RP1"), request("SPS2", "RP2")],
-            **first,  # type: ignore[arg-type]
+            **FIRST,
         )
     make_instance(
         folder / "1-2-1",
@@ -59,7 +61,7 @@ def fill(folder: Path) -> Path:
         Modality="MR",
         SOPClassUID=MR,
         SeriesNumber=2,
-        **first,  # type: ignore[arg-type]
+        **FIRST,
     )
     make_instance(
         folder / "2",

@@ -1,14 +1,29 @@
 """What queries find, on both databases: each kind of matching at each level."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 from iryo.errors import Damaged, InvalidInput, TooLarge
-from iryo.imaging.service.query import Level, instances, listing
+from iryo.imaging.service import deletion
+from iryo.imaging.service.instance_rows import InstanceRows
+from iryo.imaging.service.query import Level, Question, ask, instances, listing
+from iryo.imaging.service.room import Room
 from tests.imaging.house import House
-from tests.imaging.service.query.archive import CT, MR, answers, fill, found, objects
+from tests.imaging.service.query.archive import (
+    CT,
+    FIRST,
+    MR,
+    answers,
+    fill,
+    found,
+    keys,
+    objects,
+)
+from tests.imaging.site import make_instance
 
 ONE, TWO, THREE = "1.2.1", "1.2.2", "1.2.3"
 ALL = [TWO, ONE, THREE]  # newest first, without a date at the end
@@ -205,6 +220,33 @@ def test_a_document_that_is_missing_is_told(archive: House) -> None:
     with pytest.raises(Damaged):
         answers(archive, Level.INSTANCE)
     assert len(answers(archive, Level.SERIES)) == 4, "which need no document"
+
+
+def test_what_is_remembered_of_instances_is_of_the_latest_version(archive: House) -> None:
+    """Also where another process, with a memory of its own, has made it."""
+    other = replace(archive.room, instance_rows=InstanceRows())
+    asked, include = {"SeriesInstanceUID": "1.2.1.1"}, frozenset({0x00204000})
+
+    def comments(room: Room) -> list[tuple[str, object]]:
+        question = Question(Level.INSTANCE, tuple(keys(asked)), include=include)
+        some = [orjson.loads(one.json) for one in ask(room, archive.store, question, 10)]
+        return [(one["00080018"]["Value"][0], one.get("00204000")) for one in some]
+
+    before = [("1.2.1.1.2", None), ("1.2.1.1.1", None)]
+    assert comments(archive.room) == comments(other) == before
+    assert other.instance_rows.size > 0
+    make_instance(
+        archive.folder / "again" / "1", sop="1.2.1.1.2", series="1.2.1.1", ImageComments="new",
+        **FIRST, SeriesDescription="axial", SeriesNumber="07",
+    )  # fmt: skip
+    archive.imported(archive.folder / "again")
+    after = [("1.2.1.1.2", {"vr": "LT", "Value": ["new"]}), ("1.2.1.1.1", None)]
+    assert comments(archive.room) == comments(other) == after
+    assert comments(other) == after, "from memory"
+    (gone,) = [one for one in archive.sets() if archive.found(one).series_uid == "1.2.1.1"]
+    deletion.remove(archive.room, archive.store, gone)
+    archive.run(archive.job(deletion.DELETE_KIND).id)
+    assert comments(archive.room) == comments(other) == []
 
 
 def test_what_would_read_too_much_is_refused(

@@ -1,11 +1,13 @@
 """The instance level, from the metadata documents of the series that match.
 
 Rows know of an instance its UIDs; its number, its size and all else stand in the document of its
-series, which is opened. A query that opens too many of them for nothing is refused.
+series, which is opened, unless a memory has it. A query that looks into too many of them for
+nothing is refused.
 """
 
 from collections.abc import Generator, Iterator
-from itertools import islice
+from contextlib import closing
+from itertools import chain, islice
 from typing import Any, Final
 
 import orjson
@@ -14,17 +16,18 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, or_, select
 from iryo.dicom.dictionary import lookup
 from iryo.errors import Damaged, NotFound, TooLarge
 from iryo.imaging.attributes import (
+    ANSWERED,
     Level,
     Values,
     level_of_tag,
-    needed,
     others,
     picked,
     tag_text,
 )
-from iryo.imaging.documents import effective, instances_of, own
+from iryo.imaging.documents import own
 from iryo.imaging.service.catalogue import AVAILABLE, UTF_8
 from iryo.imaging.service.document import missing
+from iryo.imaging.service.instance_rows import InstanceRow, SeriesRows
 from iryo.imaging.service.query.listing import merged, series_rows, streamed, upper_of
 from iryo.imaging.service.query.matching import Test, Tree, holds
 from iryo.imaging.service.query.question import Found
@@ -44,6 +47,7 @@ MOST_DOCUMENTS: Final = 500
 """Documents that one query opens in vain."""
 _SOP_UID: Final = 0x00080018
 _SOP_CLASS: Final = 0x00080016
+_NEEDED: Final = ANSWERED[Level.INSTANCE]
 
 
 def instances_found(
@@ -62,13 +66,14 @@ def instances_found(
         .join(image_set_versions, same)
         .where(*_conditions(datastore_id, tests))
     )
-    rows = streamed(connection, query, rest_of_study, rest)
     offset = wanted.question.offset
-    if not tests:
-        # What is passed over need not be opened.
-        rows, offset = _passed(rows, offset)
-    found = (one for row in _bounded(room, rows, wanted, tests) for one in row)
-    yield from islice(found, offset, offset + most)
+    with closing(streamed(connection, query, rest_of_study, rest)) as every:
+        rows: Iterator[Row[Any]] = every
+        if not tests:
+            # What is passed over need not be opened.
+            rows, offset = _passed(rows, offset)
+        found = (one for row in _bounded(room, rows, wanted, tests) for one in row)
+        yield from islice(found, offset, offset + most)
 
 
 def _passed(rows: Iterator[Row[Any]], offset: int) -> tuple[Iterator[Row[Any]], int]:
@@ -109,16 +114,18 @@ def _conditions(datastore_id: str, tests: Tree) -> Iterator[ColumnElement[bool]]
 
 def _bounded(
     room: Room, rows: Iterator[Row[Any]], wanted: Wanted, tests: Tree
-) -> Iterator[list[Found]]:
-    """The answers of each series.
+) -> Iterator[Iterator[Found]]:
+    """The answers of each series, made when they are taken.
 
     Raises:
         TooLarge: too many have none.
     """
     vain = 0
     for row in rows:
-        if found := _of_series(room, row, wanted, tests):
-            yield found
+        some = _of_series(room, row, wanted, tests)
+        first = next(some, None)
+        if first is not None:
+            yield chain([first], some)
         else:
             vain += 1
         if vain > MOST_DOCUMENTS:
@@ -128,27 +135,48 @@ def _bounded(
             )
 
 
-def _of_series(room: Room, row: Row[Any], wanted: Wanted, tests: Tree) -> list[Found]:
+def _of_series(room: Room, row: Row[Any], wanted: Wanted, tests: Tree) -> Iterator[Found]:
+    held = _held(room, row)
+    if held is None:
+        return  # deleted meanwhile
+    uid = tests.get(_SOP_UID)
+    chosen = held.named(uid.values) if isinstance(uid, Test) else iter(held)
+    upper = upper_of(row, wanted)
+    upper = {**_of_row(row, wanted), **upper}
+    left = {tag: test for tag, test in tests.items() if tag != _SOP_UID}
+    extras = _extras(wanted)
+    for one in chosen:
+        if left and not holds(left, _values(one, left)):
+            continue
+        json = _json(one, row, wanted, extras, upper)
+        yield Found(json, row.study_uid, row.series_uid, one.sop_instance_uid)
+
+
+def _held(room: Room, row: Row[Any]) -> SeriesRows | None:
+    """The instances of a version; None: they were deleted meanwhile.
+
+    Raises:
+        Damaged: its document is not what was stored.
+    """
+    found = room.instance_rows.find(row.document)
+    if found is not None:
+        return found
     try:
         document = own(room.objects.get(row.document), row.image_set_id)
     except NotFound as error:
         failure = missing(room, row.image_set_id, error)
         if isinstance(failure, Damaged):
             raise failure from None
-        return []  # deleted meanwhile
-    uid = tests.get(_SOP_UID)
-    parts = instances_of(document)
-    chosen = [one for one in uid.values if one in parts] if isinstance(uid, Test) else list(parts)
-    upper = upper_of(row, wanted)
-    upper = {**_of_row(row, wanted), **upper}
-    found = []
-    for sop in chosen:
-        said = effective(document, sop)
-        if tests and not holds(tests, picked(said, tests)):
-            continue
-        found.append((_number(said), sop, _json(said, row, wanted, upper)))
-    found.sort(key=lambda one: one[:2])
-    return [Found(json, row.study_uid, row.series_uid, sop) for _, sop, json in found]
+        return None
+    made = SeriesRows(document)
+    room.instance_rows.keep(row.document, made)
+    return made
+
+
+def _values(one: InstanceRow, tests: Tree) -> Values:
+    """The attributes that are tested: of those that each answer has, if they are enough."""
+    known = one.needed()
+    return known if _NEEDED.issuperset(tests) else picked(one.said(), tests)
 
 
 def _of_row(row: Row[Any], wanted: Wanted) -> Values:
@@ -163,21 +191,23 @@ def _of_row(row: Row[Any], wanted: Wanted) -> Values:
     return {**kept, **answer} if whole else kept
 
 
-def _number(said: dict[str, Any]) -> int:
-    text = str(said.get("InstanceNumber") or "").strip()
-    return int(text) if text.lstrip("+-").isdigit() and len(text) < 12 else 0
+def _extras(wanted: Wanted) -> tuple[int, ...]:
+    """What is asked for besides what each answer has."""
+    tags = (tag for tag in wanted.extras - _NEEDED if lookup(tag) is not None)
+    return tuple(tag for tag in tags if level_of_tag(tag) is Level.INSTANCE)
 
 
-def _json(said: dict[str, Any], row: Row[Any], wanted: Wanted, upper: Values) -> bytes:
-    answer = needed(said, Level.INSTANCE)
+def _json(
+    one: InstanceRow, row: Row[Any], wanted: Wanted, extras: tuple[int, ...], upper: Values
+) -> bytes:
+    answer = one.needed()
     answer["00080005"] = dict(UTF_8)
     answer["00080056"] = dict(AVAILABLE)
     answer["0020000D"] = {"vr": "UI", "Value": [row.study_uid]}
     answer["0020000E"] = {"vr": "UI", "Value": [row.series_uid]}
     more: Values = {}
     if wanted.every:
-        more = others(said, [Level.INSTANCE], answer)
-    else:
-        extras = [tag for tag in wanted.extras if level_of_tag(tag) is Level.INSTANCE]
-        more = picked(said, [tag for tag in extras if lookup(tag) is not None])
+        more = others(one.said(), [Level.INSTANCE], answer)
+    elif extras:
+        more = picked(one.said(), extras)
     return merged(answer, more, upper)

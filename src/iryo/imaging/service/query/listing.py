@@ -204,7 +204,7 @@ def _page(
 
 def streamed(
     connection: Connection, query: Select[Any], of_study: Tree, of_series_: Tree
-) -> Iterator[Row[Any]]:
+) -> Generator[Row[Any]]:
     """Rows whose JSON matches, as they are read.
 
     Raises:
