@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 import iryo
-from tests.pages import NEEDS, PARSED, RUN, SHOWN, Block, Session, blocks, commands, same
+from tests.markdown import NEEDS, PARSED, RUN, SHOWN, Block, Session, blocks, commands, same
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -88,7 +88,7 @@ def read_and_run(path: Path, tmp_path: Path, **more: str) -> None:
         **{name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")},
     }
     ran = subprocess.run(
-        [sys.executable, ROOT / "tests" / "pages.py", path],
+        [sys.executable, ROOT / "tests" / "markdown.py", path],
         cwd=work,
         env=environ,
         capture_output=True,
@@ -260,7 +260,7 @@ def run_page(page: str, folder: Path) -> subprocess.CompletedProcess[str]:
     path = folder / "page.md"
     path.write_text(page)
     return subprocess.run(
-        [sys.executable, ROOT / "tests" / "pages.py", path],
+        [sys.executable, ROOT / "tests" / "markdown.py", path],
         cwd=folder,
         capture_output=True,
         text=True,

@@ -15,7 +15,7 @@ import pytest
 
 from tests.grown.netns import why_not
 from tests.grown.postgres import find_programs
-from tests.pages import NEEDS
+from tests.markdown import NEEDS
 from tests.test_docs import PAGES, read_and_run
 
 MANY_MACHINES, ONE_SERVER = (

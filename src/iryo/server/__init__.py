@@ -11,6 +11,7 @@ from typing import Final
 import uvicorn
 
 from iryo.app import App
+from iryo.console import open_site
 from iryo.imaging.dicomweb import owns
 from iryo.server.connection import Connection, Server
 from iryo.server.dicomweb import DicomwebEndpoint
@@ -18,6 +19,7 @@ from iryo.server.endpoint import AwsEndpoint, Receive, Scope, Send
 from iryo.server.lag import Pulse
 from iryo.server.listening import check_listening, listen, url_of
 from iryo.server.own import own_pages
+from iryo.server.pages import PagesEndpoint
 from iryo.server.ready import Readiness
 
 __all__ = [
@@ -36,8 +38,10 @@ _LOG: Final = logging.getLogger(__name__)
 def application(
     app: App, readiness: Readiness | None = None
 ) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
-    """The whole HTTP surface: our own pages under /-/, DICOMweb, all else AWS protocols."""
-    own = own_pages(app, readiness or Readiness(app))
+    """The whole HTTP surface: /-/ for machines, DICOMweb, pages, all else AWS protocols."""
+    readiness = readiness or Readiness(app)
+    own = own_pages(app, readiness)
+    pages = PagesEndpoint(open_site(app), lambda: readiness.stopping)
     inline = app.settings.objects.startswith(("file:", "memory:"))
     dicomweb = DicomwebEndpoint(
         app.dicomweb,
@@ -57,6 +61,8 @@ def application(
             await own(scope, receive, send)
         elif owns(scope["path"]):
             await dicomweb(scope, receive, send)
+        elif pages.owns(scope):
+            await pages(scope, receive, send)
         else:
             await aws(scope, receive, send)
 

@@ -1,6 +1,6 @@
 """Read the code blocks of a Markdown page, and run them in order as a reader would.
 
-    python tests/pages.py README.md
+    python tests/markdown.py README.md
 
 runs one page by hand, in the current folder and environment. `tests/test_docs.py` runs every page
 in a process, home folder and port of its own.
