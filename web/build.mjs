@@ -59,7 +59,9 @@ async function tests() {
   const out = mkdtempSync(join(tmpdir(), "iryo-web-"));
   try {
     const entryPoints = globSync("tests/*.test.ts", { cwd: here });
-    await build({ ...common, entryPoints, platform: "node", outdir: out, outExtension: { ".js": ".mjs" } });
+    // The decoder asks for what scripts of CommonJS have.
+    const js = 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url); const __dirname = import.meta.dirname;';
+    await build({ ...common, entryPoints, platform: "node", outdir: out, outExtension: { ".js": ".mjs" }, banner: { js } });
     const files = globSync("*.mjs", { cwd: out }).map((file) => join(out, file));
     const ran = spawnSync(process.execPath, ["--test", "--test-reporter=spec", ...files], { cwd: here, stdio: "inherit" });
     process.exitCode = ran.status ?? 1;
