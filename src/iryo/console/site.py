@@ -8,6 +8,7 @@ from typing import Final
 from iryo.app import App
 from iryo.console.gate import HeaderGate
 from iryo.console.home import home
+from iryo.imaging import web as imaging_web
 from iryo.imaging.service.lookup import find_datastore
 from iryo.pages import Furniture, Page, Place, Rules, Site
 
@@ -22,7 +23,7 @@ def open_site(app: App) -> Site:
     settings = app.settings
     secure = settings.tls_certificate is not None or settings.behind_proxy
     return Site(
-        (_console(app),),
+        (_console(app), imaging_web.furniture(app.room)),
         HeaderGate(app),
         app.audit,
         Rules(

@@ -1,0 +1,30 @@
+"""What the imaging room brings into the shell: its pages, and its places in the navigation."""
+
+from pathlib import Path
+from typing import Final
+
+from iryo.imaging.service.room import Room
+from iryo.pages import Furniture, Page, Place
+
+__all__ = ["furniture"]
+
+_HERE: Final = Path(__file__).parent
+
+
+def furniture(room: Room) -> Furniture:
+    """The pages of the room."""
+    return Furniture(
+        name="imaging",
+        templates=_HERE / "templates",
+        locale=_HERE / "locale",
+        pages=_pages(room),
+        places=_places(),
+    )
+
+
+def _pages(_: Room) -> tuple[Page, ...]:
+    return ()
+
+
+def _places() -> tuple[Place, ...]:
+    return ()
