@@ -8,6 +8,8 @@ import imagecodecs
 import numpy as np
 import pydicom
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_voi_lut
 from pydicom.pixels.processing import convert_color_space as convert
 
@@ -23,7 +25,8 @@ from iryo.dicom import (
     source_frames,
     to_png,
 )
-from iryo.dicom.render import Table, ybr_to_rgb
+from iryo.dicom.looks import Table
+from iryo.dicom.render import ybr_to_rgb
 from iryo.errors import InvalidInput
 from tests.dicom.known_files import find, real_files
 from tests.dicom.pixel_build import BIG, EXPLICIT, file, header, write
@@ -247,3 +250,24 @@ def test_nonsense_in_a_header_is_as_good_as_nothing() -> None:
         bad += text
     _, _, seen = seen_of(plain[:at] + bad + plain[at:])
     assert seen == Look()
+
+
+@given(
+    st.sampled_from(["i1", "u1", "<i2", "<u2"]),
+    st.one_of(st.sampled_from([0.0, 1.0, -1.0, 1e-300, 0.5]), st.floats(-1e3, 1e3)),
+    st.floats(-1e5, 1e5),
+    st.floats(-1e6, 1e6),
+    st.one_of(st.sampled_from([1e-9, 1.0, 400.0, 1.7e308]), st.floats(1e-9, 1e6)),
+    st.sampled_from(["LINEAR", "LINEAR_EXACT", "SIGMOID"]),
+)
+def test_values_that_are_looked_up_are_those_that_are_reckoned_out(
+    kind: str, slope: float, intercept: float, center: float, width: float, function: str
+) -> None:
+    bounds = np.iinfo(kind)
+    samples = np.arange(bounds.min, bounds.max + 1, dtype=kind).reshape(-1, 256)
+    seen = Look(slope=slope, intercept=intercept, function=function)
+    looked_up, reckoned = (
+        render(one, described(rows=len(one), columns=256), (center, width), seen=seen)
+        for one in (samples, samples.astype(np.float64))  # of floats there is no table
+    )
+    assert np.array_equal(looked_up, reckoned)

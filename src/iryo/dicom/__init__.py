@@ -5,6 +5,7 @@ from iryo.dicom.fragments import source_frames
 from iryo.dicom.header import Header, content_digest, pack_header, unpack_header
 from iryo.dicom.json import BulkValue, to_dicom_json
 from iryo.dicom.levels import IDENTITY, Level, identity, level_of
+from iryo.dicom.looks import Look, look
 from iryo.dicom.model import (
     COERCED,
     DISCARDED,
@@ -19,7 +20,7 @@ from iryo.dicom.normalise import Normalised, normalise
 from iryo.dicom.parse import read
 from iryo.dicom.pixels import PixelDescription, PixelKind
 from iryo.dicom.pixels_describe import describe_pixels, describe_stored
-from iryo.dicom.render import Look, look, render, to_png
+from iryo.dicom.render import render, to_png
 from iryo.dicom.stored import StoredFrame, decode_stored, store_frames, stored_syntax
 from iryo.dicom.syntaxes import stored_content_type
 from iryo.dicom.write import write_instance
