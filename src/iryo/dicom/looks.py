@@ -75,6 +75,12 @@ class Look:
     voi: Table | None = None
     palette: tuple[Table, Table, Table] | None = None
 
+    @property
+    def table_bytes(self) -> int:
+        """Bytes that its tables take in memory."""
+        tables = (self.modality, self.voi, *(self.palette or ()))
+        return sum(table.entries.nbytes for table in tables if table is not None)
+
 
 def look(instance: Instance, description: PixelDescription, index: int = 0) -> Look:
     """Read how frame `index` (from 0) is to be seen.

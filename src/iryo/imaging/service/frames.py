@@ -26,7 +26,7 @@ from iryo.errors import Damaged, InvalidDicom, InvalidInput, NotAcceptable, NotF
 from iryo.imaging.model import FramePlace, SetState
 from iryo.imaging.service.datastores import require_active
 from iryo.imaging.service.known import KnownInstance
-from iryo.imaging.service.pictures import Pictures
+from iryo.imaging.service.pictures import Decoded, Recent
 from iryo.imaging.service.read import quarantined
 from iryo.imaging.service.room import Room
 from iryo.imaging.service.series_places import HeldInstance, KnownSeries, SeriesKey
@@ -226,7 +226,7 @@ class HeldFrames:
         return self._again(read)
 
     @property
-    def pictures(self) -> Pictures:
+    def pictures(self) -> Recent[bytes]:
         """The memory of pictures of the room."""
         return self._room.pictures
 
@@ -265,10 +265,13 @@ class HeldFrames:
         Raises:
             NotFound: there are none.
         """
-        known = self._room.places.by_series.look(self.held.key)
-        found = known[0] if known is not None else describe_stored(self.header)
+        memory = self._room.places.by_series
+        found = memory.described(self.held.key)
         if found is None:
-            raise NotFound("found an instance without pixel data")
+            found = describe_stored(self.header)
+            if found is None:
+                raise NotFound("found an instance without pixel data")
+            memory.remember_described(self.held.key, found)
         return found
 
     def look(self, number: int) -> Look:
@@ -278,13 +281,22 @@ class HeldFrames:
             NotFound: there are no pixels.
         """
         memory = self._room.places.by_series
-        known = memory.look(self.held.key)
-        if known is not None:
-            return known[1]
-        seen = look(self.header.instance, self.description, number - 1)
-        if self.count == 1:
-            memory.remember_look(self.held.key, self.description, seen)
+        seen = memory.look(self.held.key, number)
+        if seen is None:
+            seen = look(self.header.instance, self.description, number - 1)
+            memory.remember_look(self.held.key, number, seen)
         return seen
+
+    def decoded(self, number: int, reduce: int = 0) -> Decoded:
+        """As `samples`, remembered for a while: for who may ask again."""
+        memory, key = self._room.decoded, (self.held.key, number, reduce)
+        found = memory.find(key)
+        if found is None:
+            found = Decoded(*self.samples(number, reduce))
+            if syntax(self.stored_syntax).encapsulated:  # else it costs nothing to make again
+                found.samples.setflags(write=False)
+                memory.remember(key, found)
+        return found
 
     def samples(self, number: int, reduce: int = 0) -> tuple[Samples, str]:
         """The samples of frame `number` (from 1) and their Photometric Interpretation.

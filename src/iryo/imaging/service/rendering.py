@@ -117,7 +117,8 @@ def _made(held: HeldFrames, number: int, wish: Wish, media_type: str) -> bytes:
         raise InvalidInput(
             f"found a picture of {columns} x {rows}, expected less", where="viewport"
         )
-    samples, photometric = held.samples(number, reduce)
+    decoded = held.decoded(number, reduce)
+    samples = decoded.samples
     if reduce:
         down, across = samples.shape[0] / described.rows, samples.shape[1] / described.columns
         top, bottom = round(top * down), max(round(top * down) + 1, round(bottom * down))
@@ -125,7 +126,7 @@ def _made(held: HeldFrames, number: int, wish: Wish, media_type: str) -> bytes:
     seen = held.look(number)
     if wish.window is not None:
         seen = replace(seen, function=wish.function, voi=None)
-    image = render(samples, described, wish.window, seen=seen, photometric=photometric)
+    image = render(samples, described, wish.window, seen=seen, photometric=decoded.photometric)
     # Cut out of what is seen: without a window the whole image says what is black and white.
     image = image[top:bottom, left:right]
     if wish.region is not None:

@@ -12,7 +12,7 @@ from iryo.errors import AccessDenied, InvalidInput, Unavailable
 from iryo.imaging.model import ImportObserver, Unobserved
 from iryo.imaging.service.instance_rows import InstanceRows
 from iryo.imaging.service.location import Location, S3Place, within
-from iryo.imaging.service.pictures import Pictures
+from iryo.imaging.service.pictures import Decoded, Recent, decoded_frames, pictures
 from iryo.imaging.service.places import Places
 from iryo.imaging.service.turns import Turns
 from iryo.jobs import Job, Jobs
@@ -66,7 +66,8 @@ class Room:
     clock: Callable[[], datetime] = utcnow
     places: Places = field(default_factory=Places)
     instance_rows: InstanceRows = field(default_factory=InstanceRows)
-    pictures: Pictures = field(default_factory=Pictures)
+    pictures: Recent[bytes] = field(default_factory=pictures)
+    decoded: Recent[Decoded] = field(default_factory=decoded_frames)
     turns: Turns = field(default_factory=Turns)
     watch: ImportObserver = field(default_factory=Unobserved)
 
