@@ -60,11 +60,17 @@ def asks(root: str, paths: list[str], tail: str, headers: dict[str, str]) -> lis
 
 
 def measured(port: int, some: list[Ask], work: Path) -> Load:
-    """At full load, the median of the rounds."""
-    file = write_asks(work / "asks", some)
-    full(port, file, connections=CONNECTIONS, seconds=2)  # warm
-    rounds = [full(port, file, connections=CONNECTIONS, seconds=SECONDS) for _ in range(ROUNDS)]
-    return sorted(rounds, key=lambda one: one.rate)[ROUNDS // 2]
+    """At full load, the median of the rounds; each begins at another place of the requests.
+
+    A round that began where the last one did would find remembered what that one asked for.
+    """
+    rounds = []
+    for number in range(ROUNDS + 1):
+        start = len(some) * number // (ROUNDS + 1)
+        file = write_asks(work / "asks", some[start:] + some[:start])
+        seconds = SECONDS if number else 2  # the first only warms
+        rounds.append(full(port, file, connections=CONNECTIONS, seconds=seconds))
+    return sorted(rounds[1:], key=lambda one: one.rate)[ROUNDS // 2]
 
 
 def row(label: str, load: Load, peer: Load | None, half: Load | None = None) -> list[str]:
@@ -106,14 +112,22 @@ def compare_loads(app: App, orthanc: Orthanc, work: Path, auth: dict[str, str]) 
                     port, some, load.rate / 2, connections=4 * CONNECTIONS, seconds=SECONDS
                 )
                 frames.append(row(f"ours, {label}, {many}", load, theirs, half))
-            for label, tails in (
-                # More of them than are remembered: each is made anew.
-                (", each anew", [f"/frames/1/rendered?window=40,{w}" for w in range(300, 324)]),
-                (", again", ["/frames/1/rendered"]),
-                (", viewport=128,128, again", ["/frames/1/rendered?viewport=128,128"]),
+            wish = {**picture, **auth}
+            windows = [f"/frames/1/rendered?window=40,{width}" for width in range(300, 324)]
+            by_window = [asks(root, paths, tail, wish) for tail in windows]
+            for label, some in (
+                # More frames than are remembered, so that each is decoded; and more pictures.
+                (", of a frame not seen before", [one for few in by_window for one in few]),
+                (
+                    ", in another window",
+                    [one for few in zip(*by_window, strict=True) for one in few],
+                ),
+                (", again", asks(root, paths, "/frames/1/rendered", wish)),
+                (
+                    ", viewport=128,128, again",
+                    asks(root, paths, "/frames/1/rendered?viewport=128,128", wish),
+                ),
             ):
-                wish = {**picture, **auth}
-                some = [one for tail in tails for one in asks(root, paths, tail, wish)]
                 load = measured(port, some, work)
                 pictures.append(row(f"ours, rendered{label}, {many}", load, seen))
     head = ["", "requests/s", "MB/s", "p50", "p99", "p99 at half", "to Orthanc"]

@@ -358,9 +358,10 @@ def decode_stored(
     """
     if reduce and stored_syntax == HTJ2K_LOSSLESS_RPCL:
         return _reduced(data, description, reduce)
-    as_stored = replace(description, transfer_syntax=stored_syntax)
+    changes: dict[str, Any] = {"transfer_syntax": stored_syntax}
     if stored_syntax in (HTJ2K_LOSSLESS_RPCL, JPEG_2000_LOSSLESS):
-        as_stored = replace(as_stored, planar=0, subsampled=False)
+        changes |= {"planar": 0, "subsampled": False}
+    as_stored = replace(description, **changes)
     array = codecs.decode(data, as_stored)
     return array[:: 1 << reduce, :: 1 << reduce] if reduce else array
 

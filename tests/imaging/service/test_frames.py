@@ -10,6 +10,8 @@ import pytest
 from pydicom.data import get_testdata_file
 from sqlalchemy import select, update
 
+from iryo.dicom import Look
+from iryo.dicom.looks import Table
 from iryo.dicom.syntaxes import EXPLICIT_LITTLE
 from iryo.errors import Damaged, NotAcceptable, NotFound, Quarantined
 from iryo.imaging.service import frames
@@ -63,6 +65,34 @@ def test_what_is_remembered_is_asked_for_once(house: House) -> None:
         find(house.room, replace(place(house), datastore_id="0" * 32))
     (image_set,) = house.sets()
     assert find(house.room, place(house, 1, image_set)).count == 1
+
+
+def test_a_decoded_frame_is_remembered(house: House) -> None:
+    filled(house, 1, each=1)
+    held = find(house.room, place(house))
+    decoded = held.decoded(1)
+    again = find(house.room, place(house))
+    assert again.decoded(1) is decoded
+    assert again.decoded(1, 1) is not decoded
+    assert decoded.samples.tobytes() == expected(house)
+    with pytest.raises(ValueError, match="read-only"):
+        decoded.samples[0, 0] = 1  # the next who looks at it would see it
+
+
+def test_what_headers_say_is_remembered(house: House) -> None:
+    filled(house, 1, each=1)
+    held, memory = find(house.room, place(house)), house.room.places.by_series
+    assert memory.described(held.held.key) is None
+    assert memory.look(held.held.key, 1) is None
+    seen = held.look(1)
+    assert memory.described(held.held.key) is held.description
+    assert memory.look(held.held.key, 1) is seen
+    memory.clear()
+    assert memory.described(held.held.key) is None
+    assert memory.look(held.held.key, 1) is None
+    large = Look(voi=Table(0, 16, np.zeros(65536, np.int64)))
+    memory.remember_look("1", 1, large)
+    assert memory.look("1", 1) is None
 
 
 def test_one_at_a_time_of_a_long_series(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -318,7 +318,10 @@ class HeldFrames:
             array = decode_stored(data, self.description, self.stored_syntax, reduce=reduce)
         except InvalidDicom as error:
             raise NotAcceptable(f"found a frame that does not decode: {error.message}") from error
-        described = replace(self.description, transfer_syntax=self.stored_syntax)
+        described = self.description
+        if described.samples != 3:
+            return array, described.photometric
+        described = replace(described, transfer_syntax=self.stored_syntax)
         return array, decoded_photometric(data, described)
 
     @property
