@@ -121,6 +121,8 @@ KINDS: Final[Mapping[str, Kind | None]] = {
     "DeleteInstances": _DELETED,
     "DeleteImageSet": _DELETED,
     "RetrieveCapabilities": None,
+    # Pages
+    "StoreMeasurements": Kind(ACCESSED, "C"),
     # DIMSE
     "A-ASSOCIATE": Kind(ALERT, "E", "110126"),
     "C-ECHO": None,

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Final
 
 from iryo.imaging.service.room import Room
+from iryo.imaging.web import measurements
 from iryo.pages import Furniture, Page, Place
 
 __all__ = ["furniture"]
@@ -22,8 +23,8 @@ def furniture(room: Room) -> Furniture:
     )
 
 
-def _pages(_: Room) -> tuple[Page, ...]:
-    return ()
+def _pages(room: Room) -> tuple[Page, ...]:
+    return measurements.pages(room)
 
 
 def _places() -> tuple[Place, ...]:
