@@ -1,7 +1,8 @@
 """Kills while senders bring instances: what one was told is stored is there, once, for ever.
 
-STOW-RS answers when what was sent is visible; C-STORE says Success when it is durable, and it
-becomes visible a moment later, whoever lives by then. Who gets no answer sends again.
+STOW-RS answers and C-STORE says Success when it is durable; it becomes visible a moment later,
+whoever lives by then. Who stored it by STOW-RS and asks for it finds it, whichever process is asked
+and whichever has died meanwhile. Who gets no answer sends again.
 """
 
 import random
@@ -62,6 +63,7 @@ class Senders:
             parts = b"".join(head + path.read_bytes() + b"\r\n" for path in files)
             body = parts + b"--%s--\r\n" % BOUNDARY.encode()
             kind = f'multipart/related; type="application/dicom"; boundary={BOUNDARY}'
+            said: list[str] = []
             for _ in _patiently():
                 with suppress(requests.ConnectionError, requests.Timeout):
                     answer = session.post(
@@ -71,15 +73,28 @@ class Senders:
                         timeout=60,
                     )
                     if answer.status_code == 200:
-                        assert len(answer.json()["00081199"]["Value"]) == len(files)
+                        said = [
+                            one["00081155"]["Value"][0]
+                            for one in answer.json()["00081199"]["Value"]
+                        ]
+                        assert len(said) == len(files)
                         break
-                    # 503: what it needs is away just now. uvicorn itself answers 500 when a server
-                    # that ends has waited long enough; all else would be a fault of ours.
-                    assert answer.status_code == 503 or answer.text == "Internal Server Error", (
-                        answer.text
-                    )
+                    _check_trouble(answer)
             trial.remember(folder)
+            self._find(session, str(dicom.read(files[0].read_bytes()).text(0x0020000D)), said)
             self.requests += 1
+
+    def _find(self, session: requests.Session, study: str, said: list[str]) -> None:
+        """What was said to be stored is found at once; killed servers are asked again."""
+        url = f"http://127.0.0.1:{self._trial.port}/dicomweb/main/studies/{study}/instances"
+        for _ in _patiently():
+            with suppress(requests.ConnectionError, requests.Timeout):
+                answer = session.get(url, timeout=60)
+                if answer.status_code == 200:
+                    found = {one["00080018"]["Value"][0] for one in answer.json()}
+                    assert found.issuperset(said)
+                    return
+                _check_trouble(answer)
 
     def by_c_store(self) -> None:
         """Associations of some instances each; one that breaks off is made again."""
@@ -114,6 +129,12 @@ class Senders:
             with self._lock:
                 folder = self._trial.files(random.randint(1, 6))
             yield folder
+
+
+def _check_trouble(answer: requests.Response) -> None:
+    # 503: what it needs is away just now. uvicorn itself answers 500 when a server that ends has
+    # waited long enough; all else would be a fault of ours.
+    assert answer.status_code == 503 or answer.text == "Internal Server Error", answer.text
 
 
 def _patiently() -> Iterator[None]:

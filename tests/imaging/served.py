@@ -40,6 +40,11 @@ class Served:
         session.trust_env = False
         return session
 
+    def look(self, study: str) -> None:
+        """Ask for a study, as who has stored it may: then what waits of it is visible."""
+        url, params = f"{self.dicomweb}/instances", {"StudyInstanceUID": study}
+        assert self.session().get(url, params=params).status_code == 200
+
 
 @contextmanager
 def served(

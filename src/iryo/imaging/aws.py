@@ -38,6 +38,7 @@ from iryo.imaging.model import (
     SortField,
 )
 from iryo.imaging.service import copies, datastores, deletion, imports, read, search, update
+from iryo.imaging.service.receive import await_visible
 from iryo.imaging.service.room import arn_of
 from iryo.jobs import JobState
 from iryo.wire.aws import ServiceTable
@@ -155,8 +156,8 @@ def list_dicom_import_jobs(door: Door, _: Caller, given: Input) -> Output:
     return output
 
 
-def search_image_sets(door: Door, _: Caller, given: Input) -> Output:
-    """SearchImageSets."""
+def search_image_sets(door: Door, caller: Caller, given: Input) -> Output:
+    """SearchImageSets. It sees what the caller was told by DICOMweb that it is stored."""
     limit, after = page_of(door, "SearchImageSets", given)
     criteria = given.get("searchCriteria") or {}
     order = criteria.get("sort") or {"sortField": "updatedAt", "sortOrder": "DESC"}
@@ -172,7 +173,10 @@ def search_image_sets(door: Door, _: Caller, given: Input) -> Output:
         limit=limit + 1,
         after=position,
     )
-    hits = search.search(door.room, given["datastoreId"], query)
+    datastore_id = given["datastoreId"]
+    if caller.principal.allows(Role.WRITER, datastore_id):
+        await_visible(door.room, datastore_id, actor=caller.principal.key_id)
+    hits = search.search(door.room, datastore_id, query)
     output: Output = {
         "imageSetsMetadataSummaries": [
             {

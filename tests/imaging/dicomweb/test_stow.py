@@ -65,6 +65,8 @@ def stored(house: Served, image_set_id: str) -> dict[str, bytes]:
 
 
 def sets_of(house: Served, study: str) -> list[str]:
+    """The image sets of a study, as they are when its sender has looked at it."""
+    house.look(study)
     return [one for one in house.house.sets() if house.house.found(one).study_uid == study]
 
 
@@ -88,6 +90,64 @@ def test_dicomweb_client_stores(house: Served) -> None:
     again = client.store_instances(datasets[:1], study_instance_uid=datasets[0].StudyInstanceUID)
     assert again.RetrieveURL == f"{house.dicomweb}/studies/{datasets[0].StudyInstanceUID}"
     assert waiting(house) == 0
+
+
+def waits_of(house: Served, study: str) -> int:
+    """How many instances of a study are stored and not yet visible."""
+    query = select(func.count()).where(arrivals.c.study_uid == study)
+    with house.house.app.database.read() as connection:
+        return connection.execute(query).scalar_one()
+
+
+def test_who_stored_something_finds_it_at_once(house: Served, study: str) -> None:
+    client = DICOMwebClient(house.dicomweb, session=house.session())
+    one, two = [pydicom.dcmread(io.BytesIO(made(house, study, n))) for n in (1, 2)]
+    client.store_instances([one])
+    assert waits_of(house, study) == 1
+    assert client.search_for_studies(search_filters={"PatientID": one.PatientID})
+    assert waits_of(house, study) == 0
+    client.store_instances([two])
+    ids = (study, f"{study}.1", two.SOPInstanceUID)
+    assert client.retrieve_instance(*ids).SOPInstanceUID == two.SOPInstanceUID
+    assert len(client.retrieve_series_metadata(study, f"{study}.1")) == 2
+
+
+def test_others_wait_for_the_study_that_they_name_alone(house: Served, study: str) -> None:
+    assert post(house, body([made(house, study, 1)])).status_code == 200
+    reader = house.session(Role.READER)
+    assert reader.get(f"{house.dicomweb}/studies").status_code == 200
+    assert reader.get(f"{house.dicomweb}/series?StudyInstanceUID={study}.9,1.9").json() == []
+    assert waits_of(house, study) == 1
+    found = reader.get(f"{house.dicomweb}/studies?0020000D=1.9,{study}").json()
+    assert [item["0020000D"]["Value"] for item in found] == [[study]]
+    assert waits_of(house, study) == 0
+
+
+def test_a_place_that_is_known_is_waited_for_by_nobody(house: Served, study: str) -> None:
+    session = house.session()
+    session.headers["accept"] = "image/jphc"  # as it is stored
+    frame = f"{house.dicomweb}/studies/{study}/series/{study}.1/instances/{study}.1.%d/frames/1"
+    post(house, body([made(house, study, 1)]))
+    assert session.get(frame % 1).status_code == 200
+    post(house, body([made(house, study, 2)]))
+    assert session.get(frame % 1).status_code == 200
+    assert waits_of(house, study) == 1
+    assert session.get(frame % 2).status_code == 200
+    assert waits_of(house, study) == 0
+
+
+def test_what_decoding_might_refuse_is_answered_when_it_is_visible(house: Served) -> None:
+    path = Path(str(get_testdata_file("JPEG2000.dcm")))
+    answer = post(house, body([path.read_bytes()]))
+    study = pydicom.dcmread(path).StudyInstanceUID
+    assert (answer.status_code, waits_of(house, study)) == (200, 0)
+    dataset = pydicom.dcmread(path)
+    dataset.SOPInstanceUID = f"{study}.1"
+    dataset.PixelData = pydicom.encaps.encapsulate([b"no codestream"])
+    stream = io.BytesIO()
+    dataset.save_as(stream)
+    told = post(house, body([stream.getvalue()]))
+    assert told.status_code in {202, 409}  # kept as it came with a warning, or refused
 
 
 def test_all_of_a_request_is_one_version(house: Served, study: str) -> None:

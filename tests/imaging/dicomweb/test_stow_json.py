@@ -47,6 +47,7 @@ def post(house: Served, *parts: bytes, content: str = RELATED) -> requests.Respo
 
 def stored(house: Served, dataset: pydicom.Dataset) -> pydicom.Dataset:
     """What has become of it."""
+    house.look(dataset.StudyInstanceUID)
     for one in house.house.sets():
         if house.house.found(one).study_uid == dataset.StudyInstanceUID:
             (found,) = export(house.house.room, house.house.store, one)

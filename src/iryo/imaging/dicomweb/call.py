@@ -105,6 +105,7 @@ class Route:
         inline: whether it is quick enough for the event loop, and never waits.
         ready: for one that is quick only sometimes: whether it is so now, for a request without a
             query.
+        sees: whether it looks at what is stored; whoever stored something finds it.
         summary: what it is, with the clause of PS3.18; shown by the capabilities (PS3.18 8.9) and
             the conformance statement, as the three below.
         gives: media types of answers.
@@ -119,6 +120,7 @@ class Route:
     answer: Answer
     inline: bool = False
     ready: Ready | None = None
+    sees: bool = True
     summary: str = ""
     gives: tuple[str, ...] = ()
     takes: tuple[str, ...] = ()

@@ -36,6 +36,7 @@ def capabilities(routes: Sequence[Route]) -> tuple[Route, ...]:
         "RetrieveCapabilities",
         Role.READER,
         answer,
+        sees=False,
         summary="What the service can do (PS3.18 8.9)",
         gives=(_XML, _JSON),
     )
@@ -45,6 +46,7 @@ def capabilities(routes: Sequence[Route]) -> tuple[Route, ...]:
         made.action,
         made.role,
         answer,
+        sees=False,
         summary=made.summary,
         gives=made.gives,
     )

@@ -12,13 +12,14 @@ from typing import Any, Final
 from urllib.parse import parse_qsl, unquote
 
 from iryo import logs
-from iryo.access import Audit, Caller, Principal
+from iryo.access import Audit, Caller, Principal, Role
 from iryo.errors import InvalidInput, NotFound, TooLarge
 from iryo.imaging.dicomweb.call import BodyTooLarge, Call, Limits, Route
 from iryo.imaging.dicomweb.entrance import Entrance
 from iryo.imaging.dicomweb.failures import failed
 from iryo.imaging.dicomweb.routes import ROUTES
 from iryo.imaging.service.lookup import active_datastores
+from iryo.imaging.service.receive import await_visible
 from iryo.imaging.service.room import Room
 from iryo.wire.aws.observe import Exchange, Observer
 from iryo.wire.http import Request, Response, new_request_id
@@ -36,6 +37,7 @@ _NO_BODY: Final[Iterator[bytes]] = iter(())
 _MOST_PAIRS: Final = 1000
 _DEIDENTIFY: Final = "deidentify"
 _LONGEST_QUERY: Final = 32 << 10
+_STUDY: Final = frozenset({"StudyInstanceUID", "0020000D", "0020000d", "studyUID"})
 
 
 def owns(path: str) -> bool:
@@ -139,7 +141,7 @@ class Door:
 
         def run(request_id: str) -> Response:
             principal, checked = self.entrance.enter(found.request, body)
-            return self._run(found, principal, request_id, checked)
+            return self._run(found, principal, request_id, checked, patient=True)
 
         return self._watched(found, run)
 
@@ -162,7 +164,13 @@ class Door:
         return response
 
     def _run(
-        self, found: Found, principal: Principal, request_id: str, body: Iterator[bytes]
+        self,
+        found: Found,
+        principal: Principal,
+        request_id: str,
+        body: Iterator[bytes],
+        *,
+        patient: bool = False,
     ) -> Response:
         logs.note(key_id=principal.key_id)
         request, route, path = found.request, found.route, found.path
@@ -182,6 +190,8 @@ class Door:
                 _DEIDENTIFY not in route.parameters
             ):  # to pass it over would be to give a name to who wanted none
                 raise InvalidInput("found deidentify, which this does not offer", where=_DEIDENTIFY)
+            if patient and route.sees:
+                self._await_visible(found, principal, datastore_id, pairs)
             return route.answer(
                 Call(
                     room=self._room,
@@ -196,6 +206,31 @@ class Door:
                     limits=self._limits,
                 )
             )
+
+    def _await_visible(
+        self,
+        found: Found,
+        principal: Principal,
+        datastore_id: str,
+        pairs: tuple[tuple[str, str], ...],
+    ) -> None:
+        """Wait for what the caller has stored, and for what anybody has of the studies named."""
+        request, ready = found.request, found.route.ready
+        if (
+            ready is not None
+            and not pairs
+            and ready(self._room, datastore_id, found.path, request.headers)
+        ):
+            return  # it is visible, for its place is known
+        studies = {value for name, text in pairs if name in _STUDY for value in _uids(text)}
+        studies |= {found.path["study"]} if "study" in found.path else set()
+        may_store = principal.allows(Role.WRITER, datastore_id)
+        await_visible(
+            self._room,
+            datastore_id,
+            actor=principal.key_id if may_store else None,
+            studies=studies,
+        )
 
     def _datastore(self, text: str) -> str:
         """The id of the data store that is called so; ids are looked up like names."""
@@ -216,6 +251,11 @@ class Door:
             raise NotFound("found no data store of this name or id")
         self._stores[text] = named[0], now + _KNOWN_SECONDS
         return named[0]
+
+
+def _uids(text: str) -> Iterator[str]:
+    """The UIDs that a value lists: with commas or as PS3.5 has it (PS3.18 8.3.4.1)."""
+    return (one for one in text.replace("\\", ",").split(",") if one)
 
 
 def _deepest(path: dict[str, str]) -> str | None:

@@ -1,8 +1,8 @@
 """Storage (PS3.18 10.5): STOW-RS; and deletion, where the settings allow it.
 
 A request is stored whole or, where parts of it are at fault, without those: what breaks off in the
-middle leaves nothing. The answer comes when what was stored can be found and retrieved, or, where
-the client prefers that, when it is durable.
+middle leaves nothing. The answer comes when all is durable and certain to be stored; what decoding
+might refuse is decoded before. Whoever then asks for it finds it: see `receive.visible`.
 """
 
 from collections.abc import Iterator
@@ -24,7 +24,15 @@ from iryo.errors import (
 from iryo.imaging.dicomweb.call import BodyTooLarge, Call, Route
 from iryo.imaging.dicomweb.stow_json import files_of
 from iryo.imaging.service import deletion
-from iryo.imaging.service.receive import Arrived, Outcome, Reception, Result, Sender
+from iryo.imaging.service.receive import (
+    LATER,
+    WAITED,
+    Arrived,
+    Outcome,
+    Reception,
+    Result,
+    Sender,
+)
 from iryo.imaging.service.retrieve import image_sets_of
 from iryo.wire.http import Response
 from iryo.wire.media import MediaType, media_type, split_list
@@ -34,7 +42,6 @@ __all__ = ["ROUTES"]
 
 JSON: Final = "application/dicom+json"
 _DICOM: Final = "application/dicom"
-_LATER: Final = "STOW-RS async"
 _FILE: Final = MediaType("application", "dicom", {})
 
 # Failure reasons (PS3.18 I.2.2, PS3.4 B.2.3).
@@ -51,9 +58,11 @@ def store(call: Call) -> Response:
     caller = call.caller
     # RFC 7240 4.1: who asks for it is answered as a sender by C-STORE is, when all is durable.
     later = "respond-async" in split_list(call.headers.get("prefer", "").lower())
-    kind = _LATER if later else "STOW-RS"
+    kind = LATER if later else WAITED
     sender = Sender(caller.principal.key_id, caller.source, caller.request_id, kind)
-    reception = Reception(call.room, call.datastore_id, sender, most=call.limits.max_upload)
+    reception = Reception(
+        call.room, call.datastore_id, sender, most=call.limits.max_upload, early=not later
+    )
     refused: list[tuple[Arrived | None, int]] = []
     try:
         for content_type, pieces in _files(call):
@@ -211,7 +220,7 @@ def _answer(
     else:
         status = 200
     headers = [("content-type", JSON)]
-    if any(one.outcome is Outcome.WAITING for one in results):
+    if any(one.outcome is Outcome.WAITING and not one.certain for one in results):
         status = 202
         headers.append(("preference-applied", "respond-async"))
     return Response(status, headers, orjson.dumps(answer))
@@ -256,6 +265,7 @@ ROUTES: Final[tuple[Route, ...]] = (
             "StoreInstances",
             Role.WRITER,
             store,
+            sees=False,
             summary=f"Store instances{of} (PS3.18 10.5)",
             takes=_TAKES,
             gives=(JSON,),

@@ -14,6 +14,7 @@ from iryo.imaging.dimse.identifier import LEVEL, Identifier, form_of, read
 from iryo.imaging.dimse.offer import FIND, Root
 from iryo.imaging.dimse.status import Status, comment, general
 from iryo.imaging.service.query import Answers, Key, Level, Question, ask
+from iryo.imaging.service.receive import await_visible
 
 __all__ = ["find", "question_of"]
 
@@ -28,6 +29,7 @@ _OF_ROOT: Final = {
     Root.STUDY: ("STUDY", "SERIES", "IMAGE"),
     Root.PATIENT_STUDY_ONLY: ("PATIENT", "STUDY"),
 }
+_STUDY: Final = 0x0020000D
 _CHARSET: Final = 0x00080005
 _RETRIEVE_TITLE: Final = 0x00080054
 _AVAILABILITY: Final = 0x00080056
@@ -51,6 +53,8 @@ def find(session: Session, message: Message) -> int:
         )
         with session.caller.audited("C-FIND", scope=peer.datastore_id, resource=""):
             peer.principal.require(Role.READER, peer.datastore_id)
+            studies = identifier.uids(_STUDY)
+            await_visible(session.room, peer.datastore_id, actor=None, studies=studies)
             answers = ask(session.room, peer.datastore_id, question, session.entity.query_results)
     except InvalidInput as error:
         association.skip()

@@ -20,6 +20,7 @@ from iryo.imaging.dimse.sending import Cancelled, proposals, send_stored
 from iryo.imaging.dimse.status import Status, comment, general
 from iryo.imaging.service import peers
 from iryo.imaging.service.query import Key, Level, Question, ask
+from iryo.imaging.service.receive import await_visible
 from iryo.imaging.service.retrieve import Stored, stored_instances
 
 __all__ = ["get", "move"]
@@ -160,6 +161,7 @@ def _found(session: Session, identifier: Identifier, root: Root) -> list[Stored]
     ):
         if level in among and not named:
             raise InvalidInput(f"found no {wanted}, expected one at level {level}", where="keys")
+    await_visible(session.room, session.peer.datastore_id, actor=None, studies=studies)
     found: list[Stored] = []
     for study in studies:
         for one in series or (None,):

@@ -1,12 +1,13 @@
 """The UIDs by which an instance is filed: there, and the same in its rows and in its document."""
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 from iryo import dicom
 from iryo.errors import InvalidDicom
 
-__all__ = ["Identifiers", "class_of", "identifiers"]
+__all__ = ["Identifiers", "class_of", "identifiers", "is_image"]
 
 _DIRECTORY: Final = "1.2.840.10008.1.3.10"  # Media Storage Directory Storage
 # UIDs that break PS3.5 9.1 are met in practice: taken, with warning 0xB201, up to the limit of AWS.
@@ -91,6 +92,14 @@ def class_of(instance: dicom.Instance) -> str:
     """The SOP Class UID for the row of an instance; empty where it has none that a row can hold."""
     uid = instance.text(0x00080016) or ""
     return uid if _can_be_filed(uid) else ""
+
+
+@cache
+def is_image(sop_class_uid: str) -> bool:
+    """Whether instances of this class have pixel data (PS3.4 B.5: the classes named so)."""
+    from pydicom.uid import UID  # here: pydicom is slow to import, and not all need it
+
+    return "Image Storage" in UID(sop_class_uid).name
 
 
 def _can_be_filed(uid: str) -> bool:

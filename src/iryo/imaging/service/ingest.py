@@ -11,7 +11,6 @@ import struct
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any, Final
 
 from sqlalchemy import exists, select
@@ -22,7 +21,7 @@ from iryo.errors import InvalidDicom, IryoError, NotFound, Unavailable
 from iryo.imaging.documents import encode_part, identity_hash
 from iryo.imaging.model import INSTANCE_KEY_LENGTH, SetState, frame_id
 from iryo.imaging.service.failures import out_of_memory
-from iryo.imaging.service.identifiers import Identifiers, class_of, identifiers
+from iryo.imaging.service.identifiers import Identifiers, class_of, identifiers, is_image
 from iryo.imaging.service.load import Loaded, load
 from iryo.imaging.service.scan import SourceFile
 from iryo.imaging.store import image_set_members, image_sets, instances, pack_key
@@ -136,7 +135,7 @@ class _Pack:
                 if frame.residue:
                     residues.append([index, *self._put(frame.residue)])
                     yield frame.residue
-        elif instance.pixels is not None or _is_image(class_of(instance)):
+        elif instance.pixels is not None or is_image(class_of(instance)):
             # One that was cut between elements, or whose pixel data has no bytes, is a data set.
             faults.append(dicom.Fault(_MISMATCH, "(7FE0,0010)", "an image without pixel data"))
         header = dicom.pack_header(instance)
@@ -247,14 +246,6 @@ def _parse(file: SourceFile, loaded: Loaded) -> _Parsed:
     return _Parsed(
         file, instance, identifiers(instance), dicom.content_digest(instance), loaded.settled
     )
-
-
-@cache
-def _is_image(sop_class_uid: str) -> bool:
-    """Whether instances of this class have pixel data (PS3.4 B.5: the classes named so)."""
-    from pydicom.uid import UID  # here: pydicom is slow to import, and only workers need it
-
-    return "Image Storage" in UID(sop_class_uid).name
 
 
 def _stored_already(

@@ -10,6 +10,7 @@ from typing import Final
 from iryo.compute import Compute
 from iryo.errors import AccessDenied, InvalidInput, Unavailable
 from iryo.imaging.model import ImportObserver, Unobserved
+from iryo.imaging.service.backlog import Backlog
 from iryo.imaging.service.instance_rows import InstanceRows
 from iryo.imaging.service.location import Location, S3Place, within
 from iryo.imaging.service.pictures import Decoded, Recent, decoded_frames, pictures
@@ -69,6 +70,7 @@ class Room:
     pictures: Recent[bytes] = field(default_factory=pictures)
     decoded: Recent[Decoded] = field(default_factory=decoded_frames)
     turns: Turns = field(default_factory=Turns)
+    backlog: Backlog = field(default_factory=Backlog)
     watch: ImportObserver = field(default_factory=Unobserved)
 
     @property

@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from sqlalchemy import Select, delete, func, select
 
-from iryo.imaging.service.receive.model import Outcome
+from iryo.imaging.service.backlog import MOST_BYTES, MOST_INSTANCES
+from iryo.imaging.service.receive.model import ANSWERED, Outcome
 from iryo.imaging.service.receive.publishing import RECEIVE_KIND, unclaimed
 from iryo.imaging.service.room import Room
 from iryo.imaging.store import arrivals
@@ -25,6 +26,9 @@ _LOOKS: Final = 0.5  # seconds from one look to the next
 _QUIET: Final = timedelta(seconds=1)
 _LONGEST: Final = timedelta(seconds=10)
 _MANY: Final = 128
+# Whose senders were told that it is stored: they look when they like, and then it is made visible;
+# for others soon. What comes in bulk is taken in first: encoding it meanwhile would slow that.
+_SOON: Final = timedelta(seconds=2)
 _KEPT: Final = timedelta(hours=1)
 _ATTEMPTS: Final = 20
 
@@ -69,28 +73,29 @@ class Keeper:
         query = (
             select(
                 table.datastore_id,
+                table.kind,
                 func.count(),
+                func.sum(table.length),
                 func.min(table.received_at),
                 func.max(table.received_at),
             )
             .where(table.outcome == Outcome.WAITING.value)
-            .group_by(table.datastore_id)
+            .group_by(table.datastore_id, table.kind)
         )
         room, now = self._room, self._room.clock()
         with room.database.read() as connection:
-            due = [
+            due = {
                 datastore_id
-                for datastore_id, count, first, last in connection.execute(query)
+                for datastore_id, kind, count, size, first, last in connection.execute(query)
                 if datastore_id in nudged
-                or count >= _MANY
                 or now - last > _QUIET
-                or now - first > _LONGEST
-            ]
+                or _is_much(kind, count, size, now - first)
+            }
             left = connection.execute(_untold(now).limit(1)).first()
         if left is not None:
             with room.database.write() as connection:
                 connection.execute(delete(arrivals).where(arrivals.c.id.in_(_untold(now))))
-        asked = [datastore_id for datastore_id in due if self._ask(datastore_id)]
+        asked = [datastore_id for datastore_id in sorted(due) if self._ask(datastore_id)]
         if asked:
             room.wake()
         return asked
@@ -129,6 +134,13 @@ class Keeper:
                 self.look()
             except Exception as error:  # noqa: BLE001 - a thread outlives any trouble
                 _LOG.warning("cannot look after what has arrived: %s", describe(error))
+
+
+def _is_much(kind: str, count: int, size: int, age: timedelta) -> bool:
+    """Whether so many instances and bytes of a kind, the first so old, are to gather no more."""
+    if kind == ANSWERED:
+        return 2 * count >= MOST_INSTANCES or 2 * size >= MOST_BYTES or age > _SOON
+    return count >= _MANY or age > _LONGEST
 
 
 def _untold(now: datetime) -> Select[Any]:

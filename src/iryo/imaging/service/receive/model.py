@@ -1,10 +1,17 @@
 """The words of receiving."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
-__all__ = ["Arrived", "Outcome", "Result", "Sender"]
+__all__ = ["ANSWERED", "LATER", "WAITED", "Arrived", "Outcome", "Result", "Sender"]
+
+WAITED: Final = "STOW-RS"
+"""The kind of what came by STOW-RS and whose sender waits for it to be visible."""
+ANSWERED: Final = "STOW-RS answered"
+"""The same, of a sender who was told that it is stored before it was visible."""
+LATER: Final = "STOW-RS async"
+"""The same, of a sender who prefers not to wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +22,7 @@ class Sender:
         actor: the id of a key, or an AE title.
         source: the address.
         request_id: of the request or the association.
-        kind: ``STOW-RS`` or ``C-STORE``.
+        kind: WAITED, LATER or ``C-STORE``.
     """
 
     actor: str
@@ -33,6 +40,7 @@ class Arrived:
         study_uid, series_uid, sop_instance_uid, sop_class_uid: its UIDs.
         transfer_syntax: that it came in.
         size: bytes of its file.
+        certain: whether nothing that remains to be done can refuse it; see `certain`.
     """
 
     number: int
@@ -42,6 +50,7 @@ class Arrived:
     sop_class_uid: str
     transfer_syntax: str
     size: int
+    certain: bool = field(default=False, compare=False)
 
 
 class Outcome(StrEnum):
@@ -64,6 +73,7 @@ class Result:
         image_set_id: that holds it.
         warnings: of its import (WarningReason, Attribute, Message).
         failure: type and message, where it failed.
+        certain: that it waits is no more than a matter of time: it counts as stored.
     """
 
     arrived: Arrived
@@ -71,3 +81,4 @@ class Result:
     image_set_id: str | None
     warnings: tuple[dict[str, Any], ...] = ()
     failure: dict[str, Any] | None = None
+    certain: bool = False

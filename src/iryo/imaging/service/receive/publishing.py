@@ -11,11 +11,14 @@ from typing import Any, Final
 
 from sqlalchemy import (
     ColumnElement,
+    FromClause,
     Row,
     and_,
     bindparam,
     delete,
     exists,
+    false,
+    literal,
     not_,
     or_,
     select,
@@ -25,7 +28,8 @@ from sqlalchemy import (
 from iryo.imaging.service.care.retire import BACKUP_KIND
 from iryo.imaging.service.datastores import require_active
 from iryo.imaging.service.ingest import Batch
-from iryo.imaging.service.receive.model import Outcome
+from iryo.imaging.service.receive.model import WAITED, Outcome
+from iryo.imaging.service.receive.wish import Wish
 from iryo.imaging.service.room import Room
 from iryo.imaging.service.scan import SourceFile
 from iryo.imaging.service.staging import next_sequence, publish_staged, stage
@@ -90,16 +94,49 @@ def unclaimed(datastore_id: str) -> ColumnElement[bool]:
 
 def _is_needed(room: Room, context: JobContext) -> bool:
     """Whether this job goes on: somebody may wait for it alone, and others have jobs themselves."""
-    reception = context.job.payload["reception"]
-    if reception is None:
+    asked = _asked(context)
+    if asked is None:
         return True
     table = arrivals.c
     mine = and_(table.outcome == Outcome.WAITING.value, table.job_id == context.job.id)
-    left = and_(unclaimed(context.job.scope), table.reception == reception)
+    left = and_(unclaimed(context.job.scope), asked)
     with room.database.read() as connection:
         return (
             connection.execute(select(table.id).where(or_(mine, left)).limit(1)).first() is not None
         )
+
+
+def _asked(context: JobContext, table: FromClause = arrivals) -> ColumnElement[bool] | None:
+    """The condition of the arrivals that somebody waits for; None: the job is for all that waits.
+
+    Its payload names a reception, or what a reader wants to see (`Wish`). `table` is that of the
+    arrivals, perhaps by another name.
+    """
+    payload = context.job.payload
+    if payload["reception"] is not None:
+        return table.c.reception == literal(payload["reception"])
+    if wanted := payload.get("wanted"):
+        return Wish.of(context.job.scope, wanted).covers(table)
+    return None
+
+
+def _wanted(context: JobContext) -> ColumnElement[bool]:
+    """The condition of the arrivals that no job has and this one is to take."""
+    scope, payload = context.job.scope, context.job.payload
+    asked, other = _asked(context), arrivals.alias()
+    first = _asked(context, other)
+    if asked is None or first is None:
+        return unclaimed(scope)
+    if payload.get("alone"):  # it has what it is for already
+        asked = false()
+    elif payload["reception"] is not None:
+        # What others wait for, too. Whoever waits is not to wait for more.
+        asked, first = or_(asked, arrivals.c.kind == WAITED), or_(first, other.c.kind == WAITED)
+    # Of one instance what came first is first made visible, whoever asks for what.
+    same = select(other.c.sop_instance_uid).where(
+        other.c.datastore_id == scope, other.c.outcome == Outcome.WAITING.value, first
+    )
+    return and_(unclaimed(scope), or_(asked, arrivals.c.sop_instance_uid.in_(same)))
 
 
 def _claim(room: Room, context: JobContext) -> Sequence[Row[Any]]:
@@ -108,19 +145,11 @@ def _claim(room: Room, context: JobContext) -> Sequence[Row[Any]]:
     mine = (table.c.outcome == Outcome.WAITING) & (table.c.job_id == context.job.id)
     with room.database.write() as connection:
         context.hold(connection)
-        wanted: ColumnElement[bool] = mine
-        payload = context.job.payload
-        if payload["reception"] is None:  # all that has come, whoever brought it
-            wanted = or_(mine, unclaimed(context.job.scope))
-        elif not payload.get("alone"):  # what others wait for, too; they are not to wait for more
-            own = table.c.reception == payload["reception"]
-            waited_for = or_(own, table.c.kind == "STOW-RS")
-            wanted = or_(mine, and_(unclaimed(context.job.scope), waited_for))
         query = (
             select(table)
-            .where(wanted)
+            .where(or_(mine, _wanted(context)))
             .order_by(table.c.received_at, table.c.reception, table.c.number)
-            .limit(_ROUND_ALONE if payload.get("alone") else _ROUND)
+            .limit(_ROUND_ALONE if context.job.payload.get("alone") else _ROUND)
             .with_for_update(skip_locked=True)
         )
         first: dict[str, Row[Any]] = {}
@@ -183,7 +212,7 @@ def _settle(room: Room, context: JobContext, some: Sequence[Row[Any]]) -> dict[s
             failed = outcome is Outcome.FAILED
             if not failed:
                 free.add(row.object_key)
-                if row.kind != "STOW-RS":
+                if row.kind != WAITED:
                     told.append(row.id)
                     continue
             warnings = {"warnings": found.record.get("warnings")}
@@ -213,6 +242,7 @@ def _settle(room: Room, context: JobContext, some: Sequence[Row[Any]]) -> dict[s
         for start in range(0, len(told), _AT_ONCE):
             connection.execute(delete(table).where(table.c.id.in_(told[start : start + _AT_ONCE])))
         connection.execute(delete(staged_files).where(staged_files.c.job_id == context.job.id))
+    room.turns.settled()
     clear_inbox(room, free)
     return counts
 

@@ -4,21 +4,23 @@ import mmap
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import chain
 from typing import Any, Final
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, insert, select, union_all
 
 from iryo import dicom
-from iryo.errors import TooLarge, Unavailable
+from iryo.errors import TooLarge
 from iryo.imaging.service.datastores import hold_active
 from iryo.imaging.service.identifiers import class_of, identifiers
-from iryo.imaging.service.receive.model import Arrived, Outcome, Result, Sender
-from iryo.imaging.service.receive.publishing import RECEIVE_KIND, clear_inbox, unclaimed
+from iryo.imaging.service.receive.asking import run_now, submit
+from iryo.imaging.service.receive.certain import is_certain
+from iryo.imaging.service.receive.model import ANSWERED, Arrived, Outcome, Result, Sender
+from iryo.imaging.service.receive.publishing import clear_inbox, unclaimed
 from iryo.imaging.service.room import Room
 from iryo.imaging.service.rows import keep_packs
-from iryo.imaging.store import arrivals, inbox_key
-from iryo.jobs import JobState
+from iryo.imaging.store import arrivals, inbox_key, instances
 from iryo.store.ids import new_id
 
 __all__ = ["Reception"]
@@ -27,7 +29,7 @@ __all__ = ["Reception"]
 # many: a request of a hundred slices waits for the disk four times and not a hundred.
 _HELD: Final = 16 << 20
 _PIECE: Final = 1 << 20
-_ATTEMPTS: Final = 20
+_AT_ONCE: Final = 500
 # A reception of more than so many has a job of its own: theirs are done side by side.
 _FEW: Final = 32
 
@@ -41,10 +43,6 @@ class _Placed:
     offset: int
 
 
-class _LaterError(Exception):
-    """The job is to be tried again later; whoever waits for it is told now."""
-
-
 class Reception:
     """What one STOW-RS request or one association brings. One thread uses it.
 
@@ -53,21 +51,30 @@ class Reception:
         datastore_id: where it goes.
         sender: who brings it.
         most: bytes that one instance may have.
+        early: whether the sender may be told that all is stored as soon as that is certain.
     """
 
     def __init__(
-        self, room: Room, datastore_id: str, sender: Sender, *, most: int = 8 << 30
+        self,
+        room: Room,
+        datastore_id: str,
+        sender: Sender,
+        *,
+        most: int = 8 << 30,
+        early: bool = False,
     ) -> None:
         self.id = new_id()
         self._room = room
         self._datastore_id = datastore_id
         self._sender = sender
         self._most = most
+        self._early = early
         self._held: list[tuple[Arrived, bytes]] = []
         self._held_bytes = 0
         self._placed: list[_Placed] = []
         self._count = 0
         self._visible = False
+        self._answered = False
         self._committed: list[Arrived] = []
         self._job_id: str | None = None
 
@@ -103,8 +110,9 @@ class Reception:
         """What was added becomes visible, whatever happens from here on.
 
         Args:
-            visible: whether `settle` will wait for that. Otherwise it happens in a moment, together
-                with what else arrives.
+            visible: whether `settle` will wait for that, unless all of it is certain to be stored
+                and `early` allows to say so now. Otherwise it happens in a moment, together with
+                what else arrives.
 
         Raises:
             NotFound: the data store is gone.
@@ -116,30 +124,37 @@ class Reception:
         if not placed:
             return
         room, now = self._room, self._room.clock()
-        self._job_id = None
+        self._job_id, kind = None, self._sender.kind
+        self._answered = visible and self._early and self._is_certain(placed)
         with room.database.write() as connection:
             hold_active(connection, self._datastore_id)
             keep_packs(connection, self._datastore_id, {one.key for one in placed})
-            if len(placed) > _FEW:
-                self._job_id = self._submit(connection, alone=True)
-            connection.execute(insert(arrivals), [self._row(one, now) for one in placed])
+            if self._answered and _known(connection, self._datastore_id, placed):
+                self._answered = False
+            if self._answered:
+                kind = ANSWERED
+            elif len(placed) > _FEW:
+                payload = {"reception": self.id, "alone": True}
+                self._job_id = submit(room, connection, self._datastore_id, payload)
+            connection.execute(insert(arrivals), [self._row(one, kind, now) for one in placed])
         if self._job_id is not None and not visible:
             room.wake()
-        self._visible = visible
+        self._visible = visible and not self._answered
         self._committed = [one.arrived for one in placed]
 
     def settle(self) -> list[Result]:
         """Wait until what was committed with `visible` is, and tell what became of each arrival.
 
-        Of what was last committed without, that it waits.
+        Of what was last committed without, or is certain to become so, that it waits.
 
         Raises:
             Unavailable: that must wait for something that is away; it is kept, and will be done.
         """
         if not self._visible:
-            return [Result(one, Outcome.WAITING, None) for one in self._committed]
+            certain = self._answered
+            return [Result(one, Outcome.WAITING, None, certain=certain) for one in self._committed]
         if self._job_id is not None:
-            self._run(self._job_id)
+            run_now(self._room, self._job_id)
         else:
             self._take_turn()
         query = select(arrivals).where(arrivals.c.reception == self.id).order_by(arrivals.c.number)
@@ -158,24 +173,15 @@ class Reception:
 
     # ----------------------------------------------------------------------------------- within
 
-    def _submit(self, connection: Connection, *, alone: bool) -> str:
-        """Ask for a job that sees to this reception: `alone`, or to what else waits too."""
-        return self._room.jobs.submit(
-            connection,
-            kind=RECEIVE_KIND,
-            scope=self._datastore_id,
-            payload={"reception": self.id, "alone": alone},
-            max_attempts=_ATTEMPTS,
-        ).id
-
-    def _run(self, job_id: str) -> None:
-        """Run a job in this thread, or follow it where another has it."""
-        try:
-            job = self._room.run_job(job_id, _give_up)
-        except _LaterError:
-            raise Unavailable(_LATER) from None
-        if job.state is not JobState.COMPLETED:
-            raise Unavailable("what was sent is kept, but could not yet be made visible")
+    def _is_certain(self, placed: list[_Placed]) -> bool:
+        """Whether each will be stored as it is, and there is room for them among what waits."""
+        return (
+            all(one.arrived.certain for one in placed)
+            and len({one.arrived.sop_instance_uid for one in placed}) == len(placed)
+            and self._room.backlog.admits(
+                self._room.database, len(placed), sum(one.arrived.size for one in placed)
+            )
+        )
 
     def _take_turn(self) -> None:
         """Wait until others have made this visible, or do it for all who wait."""
@@ -184,15 +190,16 @@ class Reception:
             with room.turns.of(self._datastore_id):
                 free, holders = self._waiting()
                 if free:
+                    payload = {"reception": self.id, "alone": False}
                     with room.database.write() as connection:
-                        job_id = self._submit(connection, alone=False)
-                    self._run(job_id)
+                        job_id = submit(room, connection, self._datastore_id, payload)
+                    run_now(room, job_id)
                     free, holders = self._waiting()
             if not free and not holders:
                 return
             # Another process has it: followed, and taken over should that process end.
             for holder in sorted(holders):
-                self._run(holder)
+                run_now(room, holder)
 
     def _waiting(self) -> tuple[bool, set[str]]:
         """Whether arrivals wait that no job has; the jobs that have others."""
@@ -215,6 +222,7 @@ class Reception:
             sop_class_uid=class_of(instance),
             transfer_syntax=instance.transfer_syntax[:64],
             size=len(data),
+            certain=self._early and is_certain(instance, ids),
         )
 
     def _check(self, size: int) -> None:
@@ -254,7 +262,7 @@ class Reception:
             self._placed.append(_Placed(arrived, key, offset))
             offset += len(data)
 
-    def _row(self, one: _Placed, now: Any) -> dict[str, Any]:
+    def _row(self, one: _Placed, kind: str, now: datetime) -> dict[str, Any]:
         arrived, sender = one.arrived, self._sender
         return {
             "id": new_id(),
@@ -269,7 +277,7 @@ class Reception:
             "sop_instance_uid": arrived.sop_instance_uid,
             "sop_class_uid": arrived.sop_class_uid,
             "transfer_syntax": arrived.transfer_syntax,
-            "kind": sender.kind,
+            "kind": kind,
             "actor": sender.actor[:128],
             "source": sender.source[:128],
             "request_id": sender.request_id[:64],
@@ -280,11 +288,29 @@ class Reception:
         }
 
 
-_LATER: Final = "what was sent is kept, and becomes visible when what is away is back"
+def _known(connection: Connection, datastore_id: str, placed: list[_Placed]) -> bool:
+    """Whether there is, or waits, an instance of the same UID as one of these.
 
-
-def _give_up(_: str) -> None:
-    raise _LaterError
+    Who sends one anew may have changed it, and others may remember where its frames lie: whoever is
+    told that it is stored is to see the new ones.
+    """
+    uids = [one.arrived.sop_instance_uid for one in placed]
+    stored, waiting = instances.c, arrivals.c
+    for start in range(0, len(uids), _AT_ONCE):
+        some = uids[start : start + _AT_ONCE]
+        query = union_all(
+            select(stored.sop_instance_uid).where(
+                stored.datastore_id == datastore_id, stored.sop_instance_uid.in_(some)
+            ),
+            select(waiting.sop_instance_uid).where(
+                waiting.datastore_id == datastore_id,
+                waiting.sop_instance_uid.in_(some),
+                waiting.outcome == Outcome.WAITING.value,
+            ),
+        ).limit(1)
+        if connection.execute(query).first() is not None:
+            return True
+    return False
 
 
 def _split(pieces: Iterator[bytes], most: int) -> tuple[bytes, Iterator[bytes] | None]:
