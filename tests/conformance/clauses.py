@@ -46,6 +46,7 @@ _QIDO: Final = "imaging/dicomweb/test_qido.py::"
 _ENGINE: Final = "imaging/service/query/test_engine.py::"
 _WADO: Final = "imaging/dicomweb/test_wado.py::"
 _METADATA: Final = "imaging/dicomweb/test_wado_metadata.py::"
+_BULK: Final = "imaging/dicomweb/test_wado_bulk.py::"
 _RENDERED: Final = "imaging/dicomweb/test_wado_rendered.py::"
 _ACCEPT: Final = "wire/test_accept.py::"
 _CAPABILITIES: Final = "imaging/dicomweb/test_capabilities.py::"
@@ -158,23 +159,26 @@ CLAUSES: Final = (
     Clause(
         "PS3.18",
         "10.4.1.1.5",
-        "Retrieve Bulkdata of an instance, by its BulkDataURI",
-        (f"{_METADATA}test_bulk_data", f"{_METADATA}test_a_value_of_a_file"),
-        state=State.PARTLY,
-        note="value by value; not all bulkdata of a study, series or instance at once",
+        "Retrieve Bulkdata: by a BulkDataURI; all of a study, series or instance",
+        (
+            f"{_METADATA}test_bulk_data",
+            f"{_METADATA}test_a_value_of_a_file",
+            f"{_BULK}test_all_bulkdata",
+        ),
     ),
     Clause(
         "PS3.18",
         "10.4.1.1.6",
-        "Retrieve Frames, lists of them, as stored or in Explicit VR Little Endian; byte ranges",
+        "Retrieve Pixel Data of a study, series or instance, and of frames: lists of them, as"
+        " stored or in Explicit VR Little Endian; byte ranges",
         (
+            f"{_BULK}test_pixel_data_of_a_study_and_a_series",
+            f"{_BULK}test_pixel_data_of_many_frames",
             f"{_WADO}test_frames_uncompressed",
             f"{_WADO}test_a_list_of_frames",
             f"{_WADO}test_a_part_of_a_frame",
             f"{_WADO}test_a_viewer_sees_something_after_the_first_kilobytes",
         ),
-        state=State.PARTLY,
-        note="frames of an instance; not the pixel data of a study or series at once",
     ),
     Clause(
         "PS3.18",

@@ -3,8 +3,8 @@
 from typing import Final
 
 from iryo.access import Role
+from iryo.imaging.dicomweb import wado_bulk, wado_rendered, wado_uri
 from iryo.imaging.dicomweb import wado_deidentified as deidentified
-from iryo.imaging.dicomweb import wado_rendered, wado_uri
 from iryo.imaging.dicomweb.call import Answer, Route
 from iryo.imaging.dicomweb.retrieval import OCTETS
 from iryo.imaging.dicomweb.wado_frames import frames, ready
@@ -61,6 +61,8 @@ ROUTES: Final[tuple[Route, ...]] = (
         parameters=("accept", "imageSetId"),
     ),
     *_levels("Metadata", metadata, "/metadata", "10.4.1.1.2", (JSON,)),
+    *_levels("Bulkdata", wado_bulk.bulkdata, "/bulkdata", "10.4.1.1.5", (_MULTIPART,)),
+    *_levels("PixelData", wado_bulk.pixeldata, "/pixeldata", "10.4.1.1.6", (_MULTIPART,)),
     Route(
         "GET",
         f"{_INSTANCE}/bulkdata/{{rest}}",

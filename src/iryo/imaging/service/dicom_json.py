@@ -14,7 +14,7 @@ from typing import Any, Final
 import orjson
 from sqlalchemy import Row, select
 
-from iryo.dicom import BulkValue, Header, to_dicom_json, unpack_header
+from iryo.dicom import BulkValue, Header, Instance, to_dicom_json, unpack_header
 from iryo.dicom.metadata_json import attribute_json, metadata_json, tag_of
 from iryo.dicom.pixels_describe import DOUBLE_PIXELS, FLOAT_PIXELS, PIXELS
 from iryo.errors import Damaged, NotFound
@@ -25,7 +25,15 @@ from iryo.imaging.service.retrieve import Stored
 from iryo.imaging.service.room import Room
 from iryo.imaging.store import instances
 
-__all__ = ["BULK_FROM", "PIXEL_KEYS", "Urls", "bulk_value", "header_of", "metadata_of"]
+__all__ = [
+    "BULK_FROM",
+    "PIXEL_KEYS",
+    "Urls",
+    "bulk_value",
+    "bulk_values",
+    "header_of",
+    "metadata_of",
+]
 
 BULK_FROM: Final = 1024
 """Binary values of more characters of base64 are given by reference."""
@@ -196,7 +204,42 @@ def bulk_value(room: Room, stored: Stored, path: str) -> bytes:
         NotFound: there is no such value.
         Damaged: what is stored is not what was stored.
     """
-    instance = header_of(room, stored).instance
+    return _value_at(header_of(room, stored).instance, path)
+
+
+def bulk_values(room: Room, datastore_id: str, stored: Stored) -> Iterator[tuple[str, bytes]]:
+    """What the metadata of an instance give by reference, but for its pixel data.
+
+    Args:
+        room: the room.
+        datastore_id: the data store.
+        stored: the instance.
+
+    Yields:
+        The path of a value and its bytes, as `bulk_value` has them.
+
+    Raises:
+        Damaged: what is stored is not what was stored.
+        NotFound: it was deleted meanwhile.
+    """
+    (text,) = metadata_of(room, datastore_id, [stored], lambda _, path: path)
+    paths = [path for path in _references(orjson.loads(text)) if path not in PIXEL_KEYS]
+    if paths:
+        instance = header_of(room, stored).instance
+        yield from ((path, _value_at(instance, path)) for path in paths)
+
+
+def _references(found: dict[str, dict[str, Any]]) -> Iterator[str]:
+    """The BulkDataURIs of a dataset and of the items in it."""
+    for element in found.values():
+        if "BulkDataURI" in element:
+            yield element["BulkDataURI"]
+        elif element.get("vr") == "SQ":
+            for item in element.get("Value", ()):
+                yield from _references(item)
+
+
+def _value_at(instance: Instance, path: str) -> bytes:
     *around, last = path.split("/")
     dataset = instance.elements
     if len(around) % 2:
