@@ -1,14 +1,19 @@
-"""What the viewer's pure parts must find, calculated by numpy: web/tests/expected.json.
+"""What the viewer's pure parts must find, by numpy and highdicom: web/tests/expected.json.
 
 ``python -m tests.viewer_expected`` writes it anew; tests/test_viewer_expected.py holds it to be so.
 """
 
+import importlib.util
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+from iryo.imaging.service.measurements.model import Figure, Measurement, Shape
+from iryo.imaging.service.measurements.report import Heading, Image, report
 
 PATH: Final = Path(__file__).parent.parent / "web" / "tests" / "expected.json"
 Array = NDArray[Any]
@@ -17,7 +22,52 @@ Array = NDArray[Any]
 def expected() -> dict[str, Any]:
     """Cases and what comes of them, in plain lists; missing values are None."""
     random = np.random.default_rng(20261125)
-    return {"regions": _regions(random), "cuts": _cuts(random)}
+    return {
+        "regions": _regions(random),
+        "cuts": _cuts(random),
+        "colours": _colours(),
+        "report": _report(),
+    }
+
+
+# ----------------------------------------------------------------------- what others write
+
+
+def _colours() -> list[Any] | None:
+    """CIELab as stored, and as sRGB by highdicom; None where that is not installed."""
+    if importlib.util.find_spec("highdicom") is None:
+        return None
+    from highdicom.color import CIELabColor
+
+    named = ("white", "black", "red", "lime", "blue", "turquoise", "orange", "gray", "salmon")
+    found = [CIELabColor.from_string(name) for name in named]
+    found.append(CIELabColor(50, 34, 12.4))
+    return [[list(one.value), list(one.to_rgb())] for one in found]
+
+
+def _report() -> dict[str, Any]:
+    """A report as our server writes it."""
+    image = Image("1.2.3.1", "1.2.3.1.1", "1.2.840.10008.5.1.4.1.1.2", 3, "CT")
+    found: list[tuple[str, list[tuple[int, int]], list[tuple[str, float, str]]]] = [
+        ("length", [(0, 0), (3, 4)], [("length", 5.5, "mm")]),
+        ("ellipse", [(2, 2), (6, 12)], [("area", 31.4, "mm2"), ("mean", -12.25, "HU")]),
+        ("cobb", [(0, 0), (1, 0), (5, 5), (6, 6)], [("angle", 45, "deg")]),
+    ]
+    listed = [
+        Measurement(
+            f"2.25.{number}",
+            f"{shape} {number}",
+            image.sop_instance_uid,
+            2,
+            Shape(shape),
+            tuple((float(x), float(y)) for x, y in points),
+            tuple(Figure(name, value, unit) for name, value, unit in figures),
+        )
+        for number, (shape, points, figures) in enumerate(found, 1)
+    ]
+    at = datetime(2026, 11, 25, 15, 30, tzinfo=UTC)
+    heading = Heading("1.2.3", "2.25.8", "2.25.9", "Dr. Who", at, "1", {})
+    return report(heading, listed, {image.sop_instance_uid: image})
 
 
 # ---------------------------------------------------------------------------------- regions
