@@ -50,6 +50,7 @@ async function assets() {
     const result = await build({ ...common, entryPoints: ["styles/main.css"], minify: true, write: false, outdir: "out" });
     for (const file of result.outputFiles) emit(basename(file.path), file.contents);
   }
+  emit("icon.svg", readFileSync(join(here, "shell/icon.svg")));
   emit("openjph.wasm", readFileSync(join(here, "node_modules/@cornerstonejs/codec-openjph/dist/openjphjs.wasm")));
   const sorted = Object.fromEntries(Object.entries(manifest).sort());
   writeFileSync(join(target, "manifest.json"), JSON.stringify(sorted, null, 1) + "\n");

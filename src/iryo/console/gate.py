@@ -17,10 +17,15 @@ class HeaderGate:
     def __init__(self, app: App) -> None:
         self._credentials: Credentials = app.dicomweb.entrance.credentials
 
-    def enter(self, request: Request) -> Session | None:
+    idle = 0
+
+    def enter(self, request: Request, *, use: bool) -> Session | None:  # noqa: ARG002
         """See `Gate`."""
         given = request.headers.get("authorization")
         if given is None:
             return None
         principal = self._credentials.principal(given)
         return Session(id="", principal=principal)
+
+    def prefer(self, session: Session, language: str) -> None:
+        """See `Gate`. A key prefers nothing."""

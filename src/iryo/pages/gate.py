@@ -35,11 +35,24 @@ class Session:
 class Gate(Protocol):
     """Finds the session of a request."""
 
-    def enter(self, request: Request) -> Session | None:
+    @property
+    def idle(self) -> int:
+        """Seconds without activity after which a page is locked; 0: never."""
+        ...
+
+    def enter(self, request: Request, *, use: bool) -> Session | None:
         """The session; None if there is none.
+
+        Args:
+            request: with its cookies.
+            use: whether somebody does something; not where a page asks by itself.
 
         Raises:
             NotAuthenticated: what was sent proves nobody.
             Unavailable: who must be asked is away.
         """
+        ...
+
+    def prefer(self, session: Session, language: str) -> None:
+        """Keep the language that a person has chosen."""
         ...

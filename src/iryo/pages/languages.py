@@ -99,4 +99,4 @@ def _read(tag: str, folders: tuple[Path, ...]) -> Language:
                 if place.startswith("web/"):
                     part = place.split("/")[1]
                     scripts.setdefault(part, {})[str(key)] = texts[str(key)][0]
-    return Language(tag, MappingProxyType(texts), MappingProxyType(scripts))
+    return Language(tag, MappingProxyType(texts), scripts)

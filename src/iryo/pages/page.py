@@ -34,6 +34,7 @@ class Page:
         role: what it takes; None: anybody who has signed in.
         open: no session is needed.
         locked: it is answered while the session is locked, too.
+        use: whether asking for it shows that somebody is there; False where a page asks by itself.
         most: bytes that a body may have.
     """
 
@@ -44,6 +45,7 @@ class Page:
     role: Role | None = None
     open: bool = False
     locked: bool = False
+    use: bool = True
     most: int = FORM_BYTES
 
     @property

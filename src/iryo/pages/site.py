@@ -18,17 +18,17 @@ from iryo.pages.forms import read_cookies
 from iryo.pages.gate import Gate, Session
 from iryo.pages.guard import PAGE_HEADERS, SAFE, require_own, token_for
 from iryo.pages.languages import choose
+from iryo.pages.own import OWN_PAGES
 from iryo.pages.page import Found, Furniture, Page, Table
 from iryo.pages.rendering import Templates
 from iryo.pages.static_files import STATIC, StaticFiles
-from iryo.pages.visit import Look, Visit
+from iryo.pages.visit import LANGUAGE, Look, Visit
 from iryo.wire.aws.observe import Exchange, Observer
 from iryo.wire.http import Request, Response, new_request_id
 
 __all__ = ["SIGN_IN", "Rules", "Site"]
 
 SIGN_IN: Final = "/sign-in"
-LANGUAGE: Final = "iryo_language"
 VISITOR: Final = "iryo_visitor"
 _SERVICE: Final = "pages"
 _NOBODY: Final = Principal("", "", {})
@@ -76,7 +76,7 @@ class Site:
         static: Path = Path(__file__).parent / "static",
     ) -> None:
         rooms = tuple(rooms)
-        self._table = Table(page for room in rooms for page in room.pages)
+        self._table = Table((*OWN_PAGES, *(page for room in rooms for page in room.pages)))
         self._places = tuple(place for room in rooms for place in room.places)
         self._gate = gate
         self._audit = audit
@@ -96,7 +96,8 @@ class Site:
         try:
             found = self._table.find(request.path, request.method)
         except IryoError as error:
-            return self._failed(self._stranger(request, _STATIC_PAGE), error, "")
+            # Told in a thread, to whoever it is.
+            return Found(Page(request.method, "", _failing(error), open=True, locked=True))
         if isinstance(found, Found):
             return found
         named = ", ".join(sorted(found | ({"HEAD"} if "GET" in found else set())))
@@ -132,6 +133,7 @@ class Site:
     def _stranger(self, request: Request, page: Page, request_id: str = "") -> Visit:
         """The visit of somebody who has not been looked at yet."""
         cookies = read_cookies(request.headers.get("cookie", ""))
+        visitor = cookies.get(VISITOR) or secrets.token_urlsafe(18)
         look = Look(
             templates=self._templates,
             language=choose(
@@ -140,11 +142,13 @@ class Site:
                 accept=request.headers.get("accept-language", ""),
             ),
             places=self._places,
-            token=token_for(self._rules.secret, cookies.get(VISITOR, "")),
+            token=token_for(self._rules.secret, visitor),
             secure=self._rules.secure,
+            idle=self._gate.idle,
+            prefer=self._gate.prefer,
         )
         caller = Caller(_NOBODY, self._audit, request.source, request_id)
-        return Visit(page, request, {}, caller, None, look, cookies=cookies)
+        return Visit(page, request, {}, caller, None, look, cookies=cookies | {VISITOR: visitor})
 
     def _enter(self, visit: Visit, found: Found) -> Visit:
         """The visit of who it is, if they may."""
@@ -175,7 +179,7 @@ class Site:
 
     def _session(self, request: Request, page: Page) -> Session | None:
         try:
-            session = self._gate.enter(request)
+            session = self._gate.enter(request, use=page.use)
         except NotAuthenticated:
             if page.open:
                 return None
@@ -195,8 +199,8 @@ class Site:
         if visit.session is not None and not visit.session.csrf:
             return
         given = request.headers.get("x-iryo-csrf") or visit.form.get("csrf", "")
-        known = visit.session is not None or visit.cookies.get(VISITOR)
-        if not known or not secrets.compare_digest(given.encode(), visit.token.encode()):
+        # Who has no session and no cookie yet was given a visitor that nobody can know.
+        if not secrets.compare_digest(given.encode(), visit.token.encode()):
             raise AccessDenied("the form is of another session: load the page again")
 
     # ------------------------------------------------------------------------------- answering
@@ -220,8 +224,10 @@ class Site:
 
     def _with_visitor(self, visit: Visit, response: Response) -> Response:
         """Who gets a form before there is a session gets a cookie that the form belongs to."""
-        if visit.session is None and not visit.cookies.get(VISITOR):
-            response.headers.append(visit.cookie(VISITOR, secrets.token_urlsafe(18)))
+        known = VISITOR in read_cookies(visit.request.headers.get("cookie", ""))
+        html = any(value.startswith("text/html") for _, value in response.headers)
+        if visit.session is None and html and not known:
+            response.headers.append(visit.cookie(VISITOR, visit.cookies[VISITOR]))
         return response
 
     def _failed(self, visit: Visit, error: Exception, request_id: str) -> Response:
@@ -236,9 +242,10 @@ class Site:
         if ("text/html" not in wants and wants.strip() != "*/*") or visit.partial:
             return self._told_script(visit, what, request_id)
         try:
-            return visit.render(
+            page = visit.render(
                 "failure.html", status=what.status, what=what, request_id=request_id
             )
+            return self._with_visitor(visit, page)
         except Exception:  # noqa: BLE001 - told below
             # Not even this page: then bare words, which need nothing.
             _LOG.exception("the page that tells of a failure failed")
@@ -253,6 +260,13 @@ class Site:
         }
         headers = [("content-type", "application/json"), ("cache-control", "no-store")]
         return Response(what.status, [*headers, *PAGE_HEADERS], orjson.dumps(message))
+
+
+def _failing(error: IryoError) -> Callable[[Visit], Response]:
+    def answer(_: Visit) -> Response:
+        raise error
+
+    return answer
 
 
 def _visible(text: str) -> str:

@@ -21,11 +21,15 @@ from iryo.pages.rendering import Templates
 from iryo.pages.wording import Wording, zone_of
 from iryo.wire.http import Request, Response
 
-__all__ = ["Look", "Visit"]
+__all__ = ["LANGUAGE", "SCHEME", "SCHEMES", "Look", "Visit"]
+
+LANGUAGE: Final = "iryo_language"
+SCHEME: Final = "iryo_scheme"
+SCHEMES: Final = frozenset({"light", "dark"})
+_ZONE: Final = "iryo_zone"
 
 # What was shown to one person is kept nowhere: not by a proxy, not for who sits down next.
 _PRIVATE: Final = (("cache-control", "no-store"), ("x-robots-tag", "noindex"))
-_SCHEMES: Final = frozenset({"light", "dark"})
 _JSON: Final = "application/json"
 _YEAR: Final = 31_536_000  # seconds
 
@@ -40,6 +44,10 @@ class Look:
     token: str
     secure: bool
     """Whether cookies are for TLS only."""
+    idle: int
+    """Seconds without activity after which a page is locked; 0: never."""
+    prefer: Callable[[Session, str], None]
+    """Keeps the language that a person has chosen."""
 
 
 @dataclass(frozen=True)
@@ -124,8 +132,8 @@ class Visit:
     @property
     def scheme(self) -> str:
         """The reader's colours: light, dark, or empty: as the machine has it."""
-        wished = self.cookies.get("iryo_scheme", "")
-        return wished if wished in _SCHEMES else ""
+        wished = self.cookies.get(SCHEME, "")
+        return wished if wished in SCHEMES else ""
 
     def text(self, english: str, **values: object) -> str:
         """A text in the reader's language; ``%(name)s`` stands for a value."""
@@ -139,6 +147,8 @@ class Visit:
     @property
     def places(self) -> tuple[Place, ...]:
         """The navigation, as far as it is the reader's."""
+        if self.session is None:
+            return ()
         principal = self.caller.principal
         return tuple(
             place

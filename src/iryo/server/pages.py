@@ -36,8 +36,8 @@ class PagesEndpoint:
         self._live = 0
 
     def owns(self, scope: Scope) -> bool:
-        """Whether a request is for a page."""
-        return self._site.owns(_path(scope), scope["method"])
+        """Whether a request is for a page; whoever wants HTML gets pages, if only to say no."""
+        return self._site.owns(_path(scope), scope["method"]) or _wants_page(scope)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -106,6 +106,17 @@ class PagesEndpoint:
 def _path(scope: Scope) -> str:
     path: str = scope["raw_path"].decode("latin-1") if scope.get("raw_path") else scope["path"]
     return path.partition("?")[0]
+
+
+def _wants_page(scope: Scope) -> bool:
+    """Whether a browser goes to an address, rather than a client of another protocol."""
+    headers = dict(scope["headers"])
+    return (
+        scope["method"] in {"GET", "HEAD"}
+        and b"text/html" in headers.get(b"accept", b"")
+        and not headers.get(b"authorization", b"").startswith(b"AWS4-")
+        and b"X-Amz-Signature=" not in scope["query_string"]
+    )
 
 
 async def _gone(receive: Receive) -> None:
