@@ -116,6 +116,11 @@ class Scale:
         """An accession number."""
         return f"ACC{study:08}"
 
+    def _description(self, study: int) -> str:
+        mixed = self._mixed("study", study)
+        modality = _MODALITIES[(mixed >> 8) % len(_MODALITIES)][0]
+        return f"{modality} {_PARTS[mixed % 7] or 'whole body'}"
+
     # ------------------------------------------------------------------------------------ the rows
 
     def set_rows(self) -> Iterator[tuple[Any, ...]]:
@@ -138,7 +143,7 @@ class Scale:
                 (mixed >> 50) % 32 > 0 or series > 0, f"{self._mixed('identity', study):064x}",
                 self.held, False, created, created, self.patient_id(patient), who.name,
                 who.birth_date, who.sex, self.study_uid(study), f"S{study % 100_000}",
-                f"{modality} {_PARTS[mixed % 7] or 'whole body'}", self.accession(study),
+                self._description(study), self.accession(study),
                 self._series_uid(study, series), modality, _PARTS[mixed % 7], str(series + 1),
                 date_text, clock, sortable_datetime(date_text, clock),
                 self.held, self.held * 526_000, self.held * 128_000, modality,
@@ -187,9 +192,8 @@ class Scale:
             if self._mixed("study", study) >> 48 & 127 == 0:
                 continue  # deleted
             patient = self.patient_of(study)
-            found = terms(
-                (self.person_of(patient).name, self.patient_id(patient), self.accession(study))
-            )
+            said = self.person_of(patient).name, self._description(study)
+            found = terms((*said, self.patient_id(patient), self.accession(study)))
             one = self.set_id(place)
             when = sortable_datetime(*self.when(study))
             for term in sorted(found):
@@ -233,7 +237,7 @@ class Scale:
             "PatientID": self.patient_id(patient), "PatientBirthDate": who.birth_date,
             "PatientSex": who.sex, "StudyInstanceUID": self.study_uid(study),
             "StudyID": f"S{study % 100_000}", "Modality": modality,
-            "StudyDescription": f"{modality} {_PARTS[mixed % 7] or 'whole body'}",
+            "StudyDescription": self._description(study),
             "SeriesDescription": f"series {number + 1}", "SeriesNumber": str(number + 1),
             "SeriesInstanceUID": self._series_uid(study, number),
             "BodyPartExamined": _PARTS[mixed % 7],

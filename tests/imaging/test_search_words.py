@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from _scale import Scale, load
 from iryo.imaging.model import Field, SearchFilter, SearchQuery, SortField
-from iryo.imaging.names import terms, words
+from iryo.imaging.names import SEARCHED, terms, words
 from iryo.imaging.service import search_plan, search_words
 from iryo.imaging.service.search import search
 from iryo.imaging.store import image_sets
@@ -35,7 +35,7 @@ def expected(rows: list[Any], query: SearchQuery) -> list[str]:
     days = [(str(one.low), str(one.high)) for one in query.filters]
     found = []
     for row in rows:
-        has = terms((row.patient_name, row.patient_id, row.accession_number))
+        has = terms(getattr(row, name) for name in SEARCHED)
         date = row.study_datetime[:8]
         if (
             row.state != "DELETED"
@@ -52,7 +52,7 @@ def queries(rows: list[Any]) -> Iterator[SearchQuery]:
     chance = random.Random(7)
     for _ in range(ROUNDS):
         row = chance.choice(rows)
-        has = sorted(terms((row.patient_name, row.patient_id)))
+        has = sorted(terms((row.patient_name, row.patient_id, row.study_description)))
         asked = [
             one if chance.random() < 0.5 else one[: chance.randrange(1, len(one) + 1)]
             for one in chance.sample(has, min(len(has), chance.choice((1, 2, 2, 3))))

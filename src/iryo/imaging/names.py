@@ -9,10 +9,12 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Final
 
-__all__ = ["MAX_TERM", "MAX_TERMS", "fold", "terms", "words"]
+__all__ = ["MAX_TERM", "MAX_TERMS", "SEARCHED", "fold", "terms", "words"]
 
 MAX_TERM: Final = 64
 MAX_TERMS: Final = 512  # of an image set: nobody has so many names
+SEARCHED: Final = ("patient_name", "patient_id", "accession_number", "study_description")
+"""Columns of an image set whose words find it."""
 _HIRAGANA_TO_KATAKANA: Final = {code: code + 0x60 for code in range(0x3041, 0x3097)}
 _SEPARATORS: Final = {ord(char): " " for char in "^=,;・.\\/()[]'\"　"}
 

@@ -27,7 +27,8 @@ def search(  # noqa: PLR0913 - one parameter per option
         list[str] | None,
         typer.Argument(
             metavar="WORD",
-            help="Beginnings of names (alphabetic, kanji or kana), patient id, accession number.",
+            help="Beginnings of names (alphabetic, kanji or kana), patient id, accession number, "
+            "words of the description.",
         ),
     ] = None,
     *,

@@ -11,7 +11,7 @@ from iryo.errors import Conflict, NotFound
 from iryo.imaging import documents
 from iryo.imaging.documents import Document
 from iryo.imaging.model import ImageSet, SetState, Version, WorkflowStatus
-from iryo.imaging.names import terms
+from iryo.imaging.names import SEARCHED, terms
 from iryo.imaging.service import catalogue
 from iryo.imaging.service.care.holds import require_stays
 from iryo.imaging.service.held import add_members, amounts, change_members
@@ -303,7 +303,7 @@ def _write_terms(
             "image_set_id": image_set_id,
         }
         for datastore_id, image_set_id, row in found
-        for term in sorted(terms((row["patient_name"], row["patient_id"], row["accession_number"])))
+        for term in sorted(terms(row[name] for name in SEARCHED))
     ]
     if rows:
         connection.execute(insert(image_set_terms), rows)
