@@ -46,12 +46,15 @@ async function assets() {
       else emit(part + extname(file.path), file.contents);
     }
   }
-  if (existsSync(join(here, "styles", "main.css"))) {
-    const result = await build({ ...common, entryPoints: ["styles/main.css"], minify: true, write: false, outdir: "out" });
+  for (const style of ["styles/main.css", "styles/viewer.css"].filter((file) => existsSync(join(here, file)))) {
+    const result = await build({ ...common, entryPoints: [style], minify: true, write: false, outdir: "out" });
     for (const file of result.outputFiles) emit(basename(file.path), file.contents);
   }
   emit("icon.svg", readFileSync(join(here, "shell/icon.svg")));
   emit("openjph.wasm", readFileSync(join(here, "node_modules/@cornerstonejs/codec-openjph/dist/openjphjs.wasm")));
+  // What elements are called, for the header panel.
+  const { tags } = JSON.parse(readFileSync(join(here, "..", "src/iryo/dicom/data/dictionary.json"), "utf8"));
+  emit("dictionary.json", JSON.stringify(Object.fromEntries(Object.entries(tags).flatMap(([tag, row]) => (row[2] ? [[tag, row[2]]] : [])))));
   const sorted = Object.fromEntries(Object.entries(manifest).sort());
   writeFileSync(join(target, "manifest.json"), JSON.stringify(sorted, null, 1) + "\n");
 }

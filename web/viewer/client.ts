@@ -32,28 +32,25 @@ export class Client {
 
   /**
    * @param root the data store's DICOMweb, such as /dicomweb/main
-   * @param imageSet an image set that is not primary, by its id
+   * @param special a series that is shown as it is in an image set which is not primary
    * @param away told the seconds until the next attempt when the server cannot be reached, and null when it is back
    */
   constructor(
     readonly root: string,
-    private readonly imageSet: string | null,
+    private readonly special: { readonly series: string; readonly imageSet: string } | null,
     private readonly away: (seconds: number | null) => void,
   ) {}
 
-  private url(path: string, query: Readonly<Record<string, string>> = {}): string {
+  private url(study: string, series: string, below: string, query: Readonly<Record<string, string>> = {}): string {
     const all = new URLSearchParams(query);
-    if (this.imageSet) all.set("imageSetId", this.imageSet);
+    if (this.special?.series === series) all.set("imageSetId", this.special.imageSet);
+    const path = `/studies/${encodeURIComponent(study)}/series/${encodeURIComponent(series)}/${below}`;
     return `${this.root}${path}${all.size > 0 ? `?${all}` : ""}`;
-  }
-
-  seriesUrl(study: string, series: string): string {
-    return `/studies/${encodeURIComponent(study)}/series/${encodeURIComponent(series)}`;
   }
 
   /** Metadata of all instances of a series. */
   async metadata(study: string, series: string, signal?: AbortSignal): Promise<Attributes[]> {
-    const answer = await this.ask(this.url(`${this.seriesUrl(study, series)}/metadata`), { Accept: JSON_TYPE }, signal);
+    const answer = await this.ask(this.url(study, series, "metadata"), { Accept: JSON_TYPE }, signal);
     return (await answer.json()) as Attributes[];
   }
 
@@ -66,7 +63,7 @@ export class Client {
 
   /** Whether a series is still there. */
   async has(study: string, series: string): Promise<boolean> {
-    if (this.imageSet) return true;
+    if (this.special?.series === series) return true;
     const query = new URLSearchParams({ StudyInstanceUID: study, SeriesInstanceUID: series, limit: "1" });
     const answer = await this.ask(`${this.root}/series?${query}`, { Accept: JSON_TYPE });
     return answer.status !== 204 && ((await answer.json()) as unknown[]).length > 0;
@@ -74,12 +71,12 @@ export class Client {
 
   /** A picture of a series that fits into a box. */
   thumbnail(study: string, series: string, side: number): string {
-    return this.url(`${this.seriesUrl(study, series)}/thumbnail`, { viewport: `${side},${side}` });
+    return this.url(study, series, "thumbnail", { viewport: `${side},${side}` });
   }
 
   /** A frame as HTJ2K, or uncompressed where it cannot be that; perhaps only some bytes of it. */
   async frame(study: string, series: string, instance: string, frame: number, signal: AbortSignal, from = 0, to?: number): Promise<Part> {
-    const url = this.url(`${this.seriesUrl(study, series)}/instances/${encodeURIComponent(instance)}/frames/${frame}`);
+    const url = this.url(study, series, `instances/${encodeURIComponent(instance)}/frames/${frame}`);
     const headers: Record<string, string> = { Accept: FRAMES };
     if (from > 0 || to !== undefined) headers["Range"] = `bytes=${from}-${to === undefined ? "" : to - 1}`;
     const answer = await this.ask(url, headers, signal);

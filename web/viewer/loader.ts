@@ -49,6 +49,9 @@ export class Loader {
   private wanted: Frame[] = [];
   private wantedKeys = new Set<string>();
   private urgent = 0;
+  /** What is wanted although it is not on the screen, such as the slices of a volume. */
+  private readonly extra = new Map<string, Frame>();
+  private orders: readonly (readonly Frame[])[] = [];
 
   constructor(
     private readonly client: Client,
@@ -83,14 +86,23 @@ export class Loader {
 
   /** Say what is wanted: for each viewport an order that begins with what it shows. */
   want(orders: readonly (readonly Frame[])[]): void {
-    const all = interleaved(orders);
-    const [shown] = [new Set(orders.map((order) => order[0]))];
+    const extra = [...this.extra.values()].filter((frame) => !this.cache.has(frame.key));
+    const all = interleaved([...orders, extra]);
+    const shown = new Set(orders.map((order) => order[0]));
+    this.orders = orders;
     // A part of the memory is left to what was seen before.
     this.wanted = fitting(all, (frame) => frame.bytes, this.cache.limit * 0.8);
     this.wantedKeys = new Set(this.wanted.map((frame) => frame.key));
     this.urgent = shown.size;
     for (const key of this.coarse.keys()) if (!this.wantedKeys.has(key)) this.coarse.delete(key);
     this.pump();
+  }
+
+  /** Fetch a frame that no viewport shows: after what they do. */
+  alsoWant(frame: Frame): void {
+    if (this.cache.has(frame.key)) return;
+    this.extra.set(frame.key, frame);
+    if (!this.wantedKeys.has(frame.key)) this.want(this.orders);
   }
 
   /** Ask again for what failed. */
@@ -124,6 +136,7 @@ export class Loader {
       this.times.set(frame.key, performance.now() - began);
       this.counts.loaded += 1;
       this.coarse.delete(frame.key);
+      this.extra.delete(frame.key);
       this.cache.put(frame.key, loaded, this.wantedKeys);
       this.events.changed(frame);
     } catch (error) {

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Final
 
 from iryo.imaging.service.room import Room
-from iryo.imaging.web import measurements
+from iryo.imaging.web import measurements, viewer
 from iryo.pages import Furniture, Page, Place
 
 __all__ = ["furniture"]
@@ -24,7 +24,7 @@ def furniture(room: Room) -> Furniture:
 
 
 def _pages(room: Room) -> tuple[Page, ...]:
-    return measurements.pages(room)
+    return (*measurements.pages(room), *viewer.pages(room))
 
 
 def _places() -> tuple[Place, ...]:
