@@ -40,6 +40,7 @@ __all__ = [
     "series_of",
     "sortable_datetime",
     "subset",
+    "without",
 ]
 
 Document = dict[str, Any]
@@ -173,6 +174,13 @@ def subset(document: Document, sop_uids: Iterable[str]) -> list[InstanceDocument
     patient, study, series = (dict(level(document, name)) for name in LEVELS)
     instances = instances_of(document)
     return [InstanceDocument(uid, patient, study, series, instances[uid]) for uid in sop_uids]
+
+
+def without(document: Document, sop_uid: str) -> Document:
+    """`document` without one of its instances; there are others."""
+    result = _shell(document)
+    del instances_of(result)[sop_uid]
+    return result
 
 
 def effective(document: Document, sop_uid: str) -> dict[str, Any]:

@@ -272,7 +272,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         "dicomweb_delete",
         BOOLEAN,
         "false",
-        "Whether writers may delete studies and series over DICOMweb.",
+        "Whether writers may delete studies, series and instances over DICOMweb.",
     ),
     Setting(
         "cors_origins",

@@ -17,7 +17,6 @@ from pydicom.data import get_testdata_file
 from sqlalchemy import func, select
 
 from iryo.access import Role
-from iryo.imaging.service.care.holds import HoldKind, add, release
 from iryo.imaging.service.export import export
 from iryo.imaging.service.receive import Keeper
 from iryo.imaging.store import arrivals
@@ -30,7 +29,7 @@ RELATED = 'multipart/related; type="application/dicom"; boundary=b'
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("stow")
-    with served(folder, compute="inline", max_upload=8 << 20, dicomweb_delete=True) as found:
+    with served(folder, compute="inline", max_upload=8 << 20) as found:
         yield found
 
 
@@ -291,19 +290,3 @@ def test_many_at_once(house: Served, study: str) -> None:
     assert statuses == [200] * 6
     (image_set,) = sets_of(house, study)
     assert len(stored(house, image_set)) == 12
-
-
-def test_a_study_is_deleted_but_not_what_is_held(house: Served, study: str) -> None:
-    post(house, body([made(house, study, 1)]))
-    room, store = house.house.room, house.house.store
-    session, url = house.session(), f"{house.dicomweb}/studies/{study}"
-    assert session.delete(f"{url}/series/1.9").status_code == 404
-    held = add(room, store, HoldKind.STUDY, study, reason="a trial", by="test")
-    assert session.delete(url).status_code == 409
-    release(room, held.id, by="test")
-    assert session.delete(f"{url}/series/{study}.1").status_code == 202
-    deadline = time.monotonic() + 30
-    while sets_of(house, study) and time.monotonic() < deadline:
-        time.sleep(0.02)  # a job does it
-    assert sets_of(house, study) == []
-    assert session.delete(url).status_code == 404

@@ -29,7 +29,7 @@ class Limits:
     Attributes:
         max_upload: bytes of one STOW-RS request.
         query_results: results of one query.
-        deletes: whether studies and series may be deleted over DICOMweb.
+        deletes: whether studies, series and instances may be deleted over DICOMweb.
         pseudonyms: the secret that de-identification follows from; empty: there is none.
     """
 

@@ -1,4 +1,4 @@
-"""Storage (PS3.18 10.5): STOW-RS; and deletion, where the settings allow it.
+"""Storage (PS3.18 10.5): STOW-RS.
 
 A request is stored whole or, where parts of it are at fault, without those: what breaks off in the
 middle leaves nothing. The answer comes when all is durable and certain to be stored; what decoding
@@ -13,7 +13,6 @@ import orjson
 
 from iryo.access import Role
 from iryo.errors import (
-    AccessDenied,
     InvalidDicom,
     InvalidInput,
     IryoError,
@@ -23,7 +22,6 @@ from iryo.errors import (
 )
 from iryo.imaging.dicomweb.call import BodyTooLarge, Call, Route
 from iryo.imaging.dicomweb.stow_json import files_of
-from iryo.imaging.service import deletion
 from iryo.imaging.service.receive import (
     LATER,
     WAITED,
@@ -33,7 +31,6 @@ from iryo.imaging.service.receive import (
     Result,
     Sender,
 )
-from iryo.imaging.service.retrieve import image_sets_of
 from iryo.wire.http import Response
 from iryo.wire.media import MediaType, media_type, split_list
 from iryo.wire.multipart import Part, parts
@@ -84,23 +81,6 @@ def store(call: Call) -> Response:
 
 def _is_taken(one: Result) -> bool:
     return one.outcome is not Outcome.FAILED
-
-
-def delete(call: Call) -> Response:
-    """Delete a study or a series: its image sets, the primary ones and those beside them.
-
-    Raises:
-        AccessDenied: the setting dicomweb_delete does not allow it.
-        Conflict: one of them is held, is to be kept for longer or is being changed.
-    """
-    if not call.limits.deletes:
-        raise AccessDenied("deletion over DICOMweb is not allowed: the setting dicomweb_delete")
-    found = image_sets_of(call.room, call.datastore_id, call.path["study"], call.path.get("series"))
-    deletion.remove_all(call.room, call.datastore_id, found)
-    for image_set_id in found:
-        with call.caller.audited("DeleteImageSet", scope=call.datastore_id, resource=image_set_id):
-            pass
-    return Response(202, [], b"")  # done in a moment, by a job
 
 
 def _check_accept(accept: str) -> None:
@@ -257,34 +237,17 @@ _TAKES: Final = (
     JSON,
 )
 
-ROUTES: Final[tuple[Route, ...]] = (
-    *(
-        Route(
-            "POST",
-            template,
-            "StoreInstances",
-            Role.WRITER,
-            store,
-            sees=False,
-            summary=f"Store instances{of} (PS3.18 10.5)",
-            takes=_TAKES,
-            gives=(JSON,),
-        )
-        for template, of in (("/studies", ""), ("/studies/{study}", " of one study"))
-    ),
-    *(
-        Route(
-            "DELETE",
-            template,
-            "DeleteInstances",
-            Role.WRITER,
-            delete,
-            summary=f"Delete a {what}; none of PS3.18's transactions",
-            gives=(JSON,),
-        )
-        for template, what in (
-            ("/studies/{study}", "study"),
-            ("/studies/{study}/series/{series}", "series"),
-        )
-    ),
+ROUTES: Final[tuple[Route, ...]] = tuple(
+    Route(
+        "POST",
+        template,
+        "StoreInstances",
+        Role.WRITER,
+        store,
+        sees=False,
+        summary=f"Store instances{of} (PS3.18 10.5)",
+        takes=_TAKES,
+        gives=(JSON,),
+    )
+    for template, of in (("/studies", ""), ("/studies/{study}", " of one study"))
 )
