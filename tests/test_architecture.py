@@ -216,8 +216,9 @@ def declared(*, extras: bool) -> set[str]:
     if extras:
         needs += [need for group in project["optional-dependencies"].values() for need in group]
     names = {re.split(r"[^A-Za-z0-9._-]", need)[0].lower().replace("-", "_") for need in needs}
-    # data_store is what pydicom-data installs, opentelemetry what all of OpenTelemetry's share.
-    return names | ({"data_store", "opentelemetry"} if extras else set())
+    # argon2 is what argon2-cffi installs, data_store what pydicom-data does, opentelemetry what all
+    # of OpenTelemetry's share.
+    return names | {"argon2"} | ({"data_store", "opentelemetry"} if extras else set())
 
 
 # Those who may use what an extra brings: the seams and the demo, and only when they are asked to.

@@ -9,13 +9,11 @@ from functools import cached_property, partial
 from typing import Final, Self
 
 from iryo.access import Access, Audit, Caller
-from iryo.access.bearer import BearerTokens
-from iryo.access.credentials import Credentials
 from iryo.access.forward import Forwarder
 from iryo.access.forwarding import open_forwarder
 from iryo.access.keyfile import KeyFile
-from iryo.access.oidc import Provider
 from iryo.access.refusals import Refusals
+from iryo.access.signing_in import SignIn, open_sign_in
 from iryo.backup import BACKUP_KIND, Installation, run_backup
 from iryo.compute import Compute, open_compute
 from iryo.errors import Unavailable
@@ -162,26 +160,19 @@ class App:
         )
 
     @cached_property
-    def tokens(self) -> BearerTokens:
-        """Bearer tokens that stand for access keys."""
-        return BearerTokens(self.access.signing_secret("bearer tokens"))
+    def sign_in(self) -> SignIn:
+        """People, their sessions, and who sends a request."""
+        return open_sign_in(self.settings, self.database, self.access, self.audit)
 
     @cached_property
     def dicomweb(self) -> dicomweb.Door:
         """DICOMweb over the imaging room; made when first asked for."""
         settings = self.settings
-        provider = None
-        if settings.oidc_issuer is not None:
-            provider = Provider(
-                settings.oidc_issuer, settings.oidc_audience, settings.oidc_roles_claim
-            )
-        # Where others could listen an access key must not come as it is.
-        private = settings.loopback or settings.behind_proxy or settings.tls_certificate is not None
         return dicomweb.Door(
             self.room,
             Entrance(
                 self.access,
-                Credentials(self.access, self.tokens, provider, basic=private),
+                self.sign_in.credentials,
                 Verifier(self.access.secret_of, _now),
                 settings.max_body,
             ),

@@ -58,10 +58,10 @@ def basic(key_id: str, secret: str) -> str:
 def test_a_key_is_proven_once_and_then_at_once(place: Place) -> None:
     mine, header = place.credentials(), basic(*place.key)
     assert mine.at_once(header) is None
-    assert mine.principal(header).key_id == place.key[0]
+    assert mine.principal(header).id == place.key[0]
     known = mine.at_once(header)
     assert known is not None
-    assert known.key_id == place.key[0]
+    assert known.id == place.key[0]
     place.now += 61
     assert mine.at_once(header) is None
 
@@ -87,7 +87,7 @@ def test_keys_do_not_come_as_they_are_where_others_listen(place: Place) -> None:
 
 def test_an_own_token_is_believed_no_longer_than_it_says(place: Place) -> None:
     mine, header = place.credentials(), f"bearer  {place.tokens.issue(place.key[0], 0.01)}"
-    assert mine.principal(header).key_id == place.key[0]
+    assert mine.principal(header).id == place.key[0]
     assert mine.at_once(header) is not None
     place.now += 37
     assert mine.at_once(header) is None
@@ -98,7 +98,7 @@ def test_an_own_token_is_believed_no_longer_than_it_says(place: Place) -> None:
 def test_a_provider_is_asked_once_for_a_token(place: Place) -> None:
     mine = place.credentials(provider=OtherProvider(place))
     for _ in range(3):
-        assert mine.principal("Bearer good").key_id == "oidc:x"
+        assert mine.principal("Bearer good").id == "oidc:x"
     assert place.asked == 1
     with pytest.raises(NotAuthenticated):
         mine.principal("Bearer bad")

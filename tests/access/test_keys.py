@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from iryo.access import EVERYWHERE, Access, Role, create_key_file
-from iryo.access.keys import CACHE_ENTRIES
+from iryo.access.remembered import REMEMBERED_ENTRIES
 from iryo.access.store import keys
 from iryo.errors import AccessDenied, Damaged, InvalidInput, NotAuthenticated, NotFound
 from iryo.store.sql import Database
@@ -38,7 +38,7 @@ def test_made_key_is_known(access: Access, elsewhere: Access) -> None:
     for one in (access, elsewhere):
         assert one.secret_of(key_id) == secret
         principal = one.principal(key_id)
-        assert (principal.key_id, principal.name) == (key_id, "CT 山田")
+        assert (principal.id, principal.name) == (key_id, "CT 山田")
         assert principal.grants == {EVERYWHERE: Role.WRITER}
 
 
@@ -166,6 +166,6 @@ def test_keys_of_another_key_file(
 
 
 def test_who_tries_ids_at_random_fills_no_memory(access: Access) -> None:
-    for number in range(CACHE_ENTRIES + 10):
+    for number in range(REMEMBERED_ENTRIES + 10):
         assert access.secret_of(f"IRYO{number}") is None
-    assert len(access._known) <= CACHE_ENTRIES
+    assert len(access._known) <= REMEMBERED_ENTRIES

@@ -93,13 +93,13 @@ def provider(issuer: Issuer, ticks: list[float] | None = None) -> Provider:
 
 def test_a_token_gives_its_roles(issuer: Issuer) -> None:
     principal, until = provider(issuer).read(issuer.token())
-    assert (principal.key_id, until) == ("oidc:ab-12", 2_000.0)
+    assert (principal.id, until) == ("oidc:ab-12", 2_000.0)
     assert dict(principal.grants) == {EVERYWHERE: Role.READER, "store1": Role.WRITER}
 
 
 def test_other_kinds_of_key(issuer: Issuer) -> None:
     issuer.keys = [ECKey.generate_key("P-256", {"kid": "curve"}, auto_kid=False)]
-    assert provider(issuer).read(issuer.token(algorithm="ES256"))[0].key_id == "oidc:ab-12"
+    assert provider(issuer).read(issuer.token(algorithm="ES256"))[0].id == "oidc:ab-12"
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_new_keys_are_looked_for_but_not_for_each_stranger(issuer: Issuer) -> No
         mine.read(issuer.token())
     assert len(issuer.asked) == asked
     ticks[0] += 61
-    assert mine.read(issuer.token())[0].key_id == "oidc:ab-12"
+    assert mine.read(issuer.token())[0].id == "oidc:ab-12"
     for _ in range(5):
         with pytest.raises(NotAuthenticated):
             mine.read(issuer.token(rsa("third")))
@@ -170,7 +170,7 @@ def test_a_provider_that_is_away(issuer: Issuer) -> None:
     mine.read(issuer.token())
     issuer.away = True
     ticks[0] += 4_000
-    assert mine.read(issuer.token())[0].key_id == "oidc:ab-12"  # by the keys of before
+    assert mine.read(issuer.token())[0].id == "oidc:ab-12"  # by the keys of before
 
 
 @pytest.mark.parametrize(
@@ -218,7 +218,7 @@ def test_roles_as_claims_have_them(claimed: object, expected: dict[str, Role]) -
 
 def test_names_that_the_audit_cannot_hold(issuer: Issuer) -> None:
     principal, _ = provider(issuer).read(issuer.token(sub="山田 太郎"))
-    assert principal.key_id.startswith("oidc:sha256:")
+    assert principal.id.startswith("oidc:sha256:")
 
 
 def test_claims_whose_names_have_dots(issuer: Issuer) -> None:

@@ -58,7 +58,7 @@ class Caller:
             self.audit.record(
                 AuditEvent(
                     at=datetime.now(UTC),
-                    actor=self.principal.key_id,
+                    actor=self.principal.id,
                     action=action,
                     resource=subject.resource,
                     scope=scope,

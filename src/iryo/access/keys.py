@@ -2,7 +2,6 @@
 
 import secrets
 import string
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,19 +10,18 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import delete, insert, select, update
 
+from iryo.access.grants import Grants, check_length
 from iryo.access.keyfile import KeyFile
 from iryo.access.model import EVERYWHERE, Key, Principal, Role
+from iryo.access.remembered import Remembered
 from iryo.access.store import grants, keys
-from iryo.errors import InvalidInput, NotAuthenticated, NotFound
+from iryo.errors import NotAuthenticated
 from iryo.jobs import utcnow
 from iryo.store.sql import Database
 
 __all__ = ["Access"]
-
-CACHE_SECONDS: Final = 2.0
-CACHE_ENTRIES: Final = 4096
 
 # AWS's clients take ids of 16 to 128 characters; base 32 as in AWS's own.
 _PREFIX: Final = "IRYO"
@@ -37,7 +35,6 @@ _SECRET_LENGTH: Final = 40  # 238 bits
 class _Known:
     """What was found out about a key id; both None if it is unknown or disabled."""
 
-    until: float
     secret: str | None
     principal: Principal | None
 
@@ -65,9 +62,8 @@ class Access:
         self._database = database
         self._file = KeyFile(key_file)
         self._clock = clock
-        self._ticks = ticks
-        self._known: dict[str, _Known] = {}
-        self._lock = threading.Lock()
+        self._known = Remembered[_Known](ticks)
+        self._grants = Grants(keys, grants, "access key")
 
     # --------------------------------------------------------------------------- for each request
 
@@ -102,8 +98,7 @@ class Access:
         Raises:
             InvalidInput: if the name or the scope is empty or too long.
         """
-        _check_length(name, "name", 256)
-        _check_length(scope, "scope", 128)
+        check_length(name, "name", 256)
         key_id = _PREFIX + _random(_ID_ALPHABET, _ID_LENGTH)
         secret = _random(_SECRET_ALPHABET, _SECRET_LENGTH)
         with self._database.write() as connection:
@@ -115,8 +110,8 @@ class Access:
                     created_at=self._clock(),
                 )
             )
-            connection.execute(insert(grants).values(key_id=key_id, scope=scope, role=role.value))
-        self._forget()
+            self._grants.give(connection, key_id, role, scope)
+        self._known.forget()
         return key_id, secret
 
     def grant(self, key_id: str, role: Role, scope: str = EVERYWHERE) -> None:
@@ -126,15 +121,10 @@ class Access:
             NotFound: if there is no such key.
             InvalidInput: if the scope is empty or too long.
         """
-        _check_length(scope, "scope", 128)
         with self._database.write() as connection:
-            _require(connection, key_id)
-            where = (grants.c.key_id == key_id) & (grants.c.scope == scope)
-            if not connection.execute(update(grants).where(where).values(role=role.value)).rowcount:
-                connection.execute(
-                    insert(grants).values(key_id=key_id, scope=scope, role=role.value)
-                )
-        self._forget()
+            self._grants.require(connection, key_id)
+            self._grants.give(connection, key_id, role, scope)
+        self._known.forget()
 
     def revoke(self, key_id: str, scope: str = EVERYWHERE) -> None:
         """Take a key's role in a scope away; it is fine if it has none there.
@@ -143,11 +133,9 @@ class Access:
             NotFound: if there is no such key.
         """
         with self._database.write() as connection:
-            _require(connection, key_id)
-            connection.execute(
-                delete(grants).where(grants.c.key_id == key_id, grants.c.scope == scope)
-            )
-        self._forget()
+            self._grants.require(connection, key_id)
+            self._grants.take(connection, key_id, scope)
+        self._known.forget()
 
     def disable(self, key_id: str) -> None:
         """Let nobody in with this key any more; it stays in the list, for the audit log's sake.
@@ -156,13 +144,13 @@ class Access:
             NotFound: if there is no such key.
         """
         with self._database.write() as connection:
-            _require(connection, key_id)
+            self._grants.require(connection, key_id)
             connection.execute(
                 update(keys)
                 .where(keys.c.id == key_id, keys.c.disabled_at.is_(None))
                 .values(disabled_at=self._clock())
             )
-        self._forget()
+        self._known.forget()
 
     def delete(self, key_id: str) -> None:
         """Remove a key and its grants.
@@ -171,10 +159,10 @@ class Access:
             NotFound: if there is no such key.
         """
         with self._database.write() as connection:
-            _require(connection, key_id)
-            connection.execute(delete(grants).where(grants.c.key_id == key_id))
+            self._grants.require(connection, key_id)
+            self._grants.take_all(connection, key_id)
             connection.execute(delete(keys).where(keys.c.id == key_id))
-        self._forget()
+        self._known.forget()
 
     def list_keys(self) -> list[Key]:
         """All keys, oldest first, without their secrets."""
@@ -184,59 +172,23 @@ class Access:
                     keys.c.created_at, keys.c.id
                 )
             ).all()
-            held: dict[str, dict[str, Role]] = {}
-            for key_id, scope, role in connection.execute(
-                select(grants.c.key_id, grants.c.scope, grants.c.role)
-            ):
-                held.setdefault(key_id, {})[scope] = Role(role)
-        return [Key(*row, MappingProxyType(held.get(row.id, {}))) for row in rows]
+            held = self._grants.all(connection)
+        return [Key(*row, held.get(row.id, MappingProxyType({}))) for row in rows]
 
     # ------------------------------------------------------------------------------------ within
 
     def _look(self, key_id: str) -> _Known:
-        now = self._ticks()
-        known = self._known.get(key_id)
-        if known is not None and now < known.until:
-            return known
-        known = self._load(key_id, now + CACHE_SECONDS)
-        with self._lock:
-            # Who tries ids at random fills this: then it begins anew.
-            if len(self._known) >= CACHE_ENTRIES:
-                self._known.clear()
-            self._known[key_id] = known
-        return known
+        return self._known.find(key_id, lambda: self._load(key_id))
 
-    def _load(self, key_id: str, until: float) -> _Known:
+    def _load(self, key_id: str) -> _Known:
         with self._database.read() as connection:
             row = connection.execute(
                 select(keys).where(keys.c.id == key_id, keys.c.disabled_at.is_(None))
             ).first()
             if row is None:
-                return _Known(until, None, None)
-            roles = {
-                scope: Role(role)
-                for scope, role in connection.execute(
-                    select(grants.c.scope, grants.c.role).where(grants.c.key_id == key_id)
-                )
-            }
-        secret = self._file.open(row.sealed, key_id)
-        return _Known(until, secret, Principal(key_id, row.name, MappingProxyType(roles)))
-
-    def _forget(self) -> None:
-        with self._lock:
-            self._known.clear()
-
-
-def _require(connection: Connection, key_id: str) -> None:
-    """The key is there, and who else changes it or its grants waits until we are done."""
-    query = select(keys.c.id).where(keys.c.id == key_id).with_for_update()
-    if connection.execute(query).first() is None:
-        raise NotFound(f"no such access key: {key_id}")
-
-
-def _check_length(text: str, where: str, most: int) -> None:
-    if not 0 < len(text) <= most:
-        raise InvalidInput(f"found {len(text)} characters, expected 1 to {most}", where=where)
+                return _Known(None, None)
+            roles = self._grants.of(connection, key_id)
+        return _Known(self._file.open(row.sealed, key_id), Principal(key_id, row.name, roles))
 
 
 def _random(alphabet: str, length: int) -> str:

@@ -35,6 +35,7 @@ _TYPES: Final = {
     "110120": "Application Start",
     "110121": "Application Stop",
     "110122": "Login",
+    "110123": "Logout",
     "110126": "Node Authentication",
     "110128": "Network Configuration",
     "110129": "Security Configuration",
@@ -74,6 +75,8 @@ class Kind:
         return self.event in {ACCESSED, TRANSFERRED, EXPORT, IMPORT}
 
 
+_LOGIN: Final = Kind(USER, "E", "110122")
+_LOGOUT: Final = Kind(USER, "E", "110123")
 _READ: Final = Kind(ACCESSED, "R")
 _CHANGED: Final = Kind(ACCESSED, "U")
 _DELETED: Final = Kind(ACCESSED, "D")
@@ -93,7 +96,19 @@ DIMSE: Final = frozenset({"A-ASSOCIATE", "C-ECHO", "C-FIND", "C-GET", "C-MOVE", 
 """Actions whose actor is an application entity."""
 
 KINDS: Final[Mapping[str, Kind | None]] = {
-    "Authenticate": Kind(USER, "E", "110122"),
+    "Authenticate": _LOGIN,
+    # People; what is locked has signed nobody out, and yet nobody gets further without a password.
+    "SignIn": _LOGIN,
+    "UnlockSession": _LOGIN,
+    "LockSession": _LOGOUT,
+    "SignOut": _LOGOUT,
+    "DescribeUser": _KEYS,
+    "DisableUser": _KEYS,
+    "EnableUser": _KEYS,
+    "GrantUser": _ROLES,
+    "InviteUser": _KEYS,
+    "RevokeUser": _ROLES,
+    "SetPassword": _KEYS,
     START: Kind(ACTIVITY, "E", "110120"),
     STOP: Kind(ACTIVITY, "E", "110121"),
     "AuditSpoolDamaged": Kind(ALERT, "E", "110133"),
@@ -159,7 +174,7 @@ KINDS: Final[Mapping[str, Kind | None]] = {
     "cli:keys.grant": _ROLES,
     "cli:keys.list": None,
     "cli:keys.revoke": _ROLES,
-    "cli:keys.token": Kind(USER, "E", "110122"),
+    "cli:keys.token": _LOGIN,
     "cli:peers.add": _NETWORK,
     "cli:peers.list": None,
     "cli:peers.remove": _NETWORK,

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from iryo.errors import AccessDenied
 
-__all__ = ["EVERYWHERE", "AuditEvent", "Key", "Principal", "Role"]
+__all__ = ["EVERYWHERE", "AuditEvent", "Key", "Principal", "Role", "User"]
 
 EVERYWHERE: Final = "*"
 """The scope of a grant that holds for every data store, and for what belongs to none."""
@@ -51,9 +51,12 @@ _RANKS: Final = {role: rank for rank, role in enumerate(Role)}
 
 @dataclass(frozen=True)
 class Principal:
-    """Who asks: a key, and its roles by scope (`EVERYWHERE`, or the id of a data store)."""
+    """Who asks: an access key, a person or a peer, by an id that the audit names.
 
-    key_id: str
+    `grants`: roles by scope (`EVERYWHERE`, or the id of a data store).
+    """
+
+    id: str
     name: str
     grants: Mapping[str, Role]
 
@@ -74,7 +77,7 @@ class Principal:
         """
         if not self.allows(role, scope):
             where = "all data stores" if scope == EVERYWHERE else f"data store {scope}"
-            raise AccessDenied(f"key {self.key_id} has no role {role} in {where}")
+            raise AccessDenied(f"{self.id} has no role {role} in {where}")
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,31 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True)
+class User:
+    """A person."""
+
+    id: str
+    name: str
+    """What they sign in with, in lower case."""
+    display_name: str
+    language: str
+    """Empty: none was chosen."""
+    has_password: bool
+    issuer: str | None
+    """The OpenID provider that knows them, if one does, and under which `subject`."""
+    subject: str | None
+    created_at: datetime
+    disabled_at: datetime | None
+    """None: they may sign in."""
+    grants: Mapping[str, Role]
+
+    @property
+    def principal(self) -> Principal:
+        """As one who asks."""
+        return Principal(self.id, self.display_name, self.grants)
+
+
+@dataclass(frozen=True, slots=True)
 class AuditEvent:
     """Who did what to which resource, when, from where, with what outcome.
 
@@ -100,7 +128,7 @@ class AuditEvent:
 
     at: datetime
     actor: str
-    """The id of a key, an AE title, or the name of a process of iryo's own."""
+    """The id of a key or a person, an AE title, or the name of a process of iryo's own."""
     action: str
     """The operation's name, such as GetImageFrame."""
     resource: str

@@ -32,6 +32,7 @@ from iryo.backup.rows import columns_of, dumped, wanted
 from iryo.errors import Conflict, Damaged, NotFound, Unavailable
 from iryo.jobs import Job, JobContext, Jobs
 from iryo.store.objects import Objects
+from iryo.store.references import kept_tables
 from iryo.store.sql import Database, metadata
 
 __all__ = ["BACKUP_KIND", "Installation", "run_backup", "submit_backup"]
@@ -152,7 +153,7 @@ class _Making:
         with self._house.database.read() as connection:
             revision = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
             tables = tuple(
-                self._table(connection, folder, table.name) for table in metadata.sorted_tables
+                self._table(connection, folder, table.name) for table in kept_tables(metadata)
             )
             keys = (key.encode() for key in wanted(connection, metadata))
             listed = tuple(self._lines(f"{folder}/wanted", "gz", keys))

@@ -124,7 +124,7 @@ def token(
     with shell.audited("cli:keys.token", scope=EVERYWHERE, resource=found.id):
         if found.disabled_at is not None:
             raise Conflict(f"access key {found.id} is disabled")
-        issued = shell.app.tokens.issue(found.id, hours)
+        issued = shell.app.sign_in.tokens.issue(found.id, hours)
     if shell.json:
         shell.emit({"accessKeyId": found.id, "bearerToken": issued, "hours": hours})
     else:

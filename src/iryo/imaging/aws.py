@@ -175,7 +175,7 @@ def search_image_sets(door: Door, caller: Caller, given: Input) -> Output:
     )
     datastore_id = given["datastoreId"]
     if caller.principal.allows(Role.WRITER, datastore_id):
-        await_visible(door.room, datastore_id, actor=caller.principal.key_id)
+        await_visible(door.room, datastore_id, actor=caller.principal.id)
     hits = search.search(door.room, datastore_id, query)
     output: Output = {
         "imageSetsMetadataSummaries": [

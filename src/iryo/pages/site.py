@@ -156,7 +156,7 @@ class Site:
         session = self._session(request, page)
         look = visit.look
         if session is not None:
-            logs.note(key_id=session.principal.key_id)
+            logs.note(key_id=session.principal.id)
             own = visit.cookies.get(LANGUAGE, "")
             language = choose(
                 self._templates.languages,

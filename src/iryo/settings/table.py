@@ -61,6 +61,9 @@ class Settings:
     oidc_issuer: str | None
     oidc_audience: str | None
     oidc_roles_claim: str
+    oidc_client_id: str | None
+    oidc_client_secret: str | None = field(repr=False)
+    session_idle: int
     audit_syslog: str | None
     audit_syslog_ca: Path | None
     ae_title: str
@@ -284,7 +287,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         "oidc_issuer",
         pattern(r"https?://[^\s?#]+", "http:// or https:// and a host"),
         None,
-        "The OpenID Connect provider whose bearer tokens DICOMweb takes. Not set: none.",
+        "The OpenID Connect provider: DICOMweb takes its bearer tokens, and people sign in there.",
     ),
     Setting(
         "oidc_audience",
@@ -296,7 +299,25 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         "oidc_roles_claim",
         pattern(r"[A-Za-z0-9_.:/-]{1,128}", "the name of a claim, with dots between its parts"),
         "iryo_roles",
-        "The claim of a bearer token that lists roles: `reader`, or `writer:` and a data store.",
+        "The claim of a token that lists roles: `reader`, or `writer:` and a data store.",
+    ),
+    Setting(
+        "oidc_client_id",
+        TEXT,
+        None,
+        "The client that this installation is to oidc_issuer. With it people sign in there.",
+    ),
+    Setting(
+        "oidc_client_secret",
+        SECRET,
+        None,
+        "The secret of oidc_client_id. Not set: the provider wants none (a public client).",
+    ),
+    Setting(
+        "session_idle",
+        number(1, 720),
+        "15",
+        "Minutes without use after which a browser's session is locked, and wants the password.",
     ),
     Setting(
         "audit_syslog",

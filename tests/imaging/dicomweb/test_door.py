@@ -127,7 +127,7 @@ def test_strangers_are_told_how_to_come_in(place: Served) -> None:
 def test_bearer_tokens_end_with_their_key(place: Served) -> None:
     app = place.house.app
     key_id, _ = app.access.create_key(name="script", role=Role.READER)
-    header = {"authorization": f"Bearer {app.tokens.issue(key_id, 1)}"}
+    header = {"authorization": f"Bearer {app.sign_in.tokens.issue(key_id, 1)}"}
     for path in ("studies/1/told", "frames/1"):
         url = f"{place.dicomweb}/{path}"
         assert requests.get(url, headers=header, timeout=30).status_code == 200

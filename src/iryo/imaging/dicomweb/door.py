@@ -172,7 +172,7 @@ class Door:
         *,
         patient: bool = False,
     ) -> Response:
-        logs.note(key_id=principal.key_id)
+        logs.note(key_id=principal.id)
         request, route, path = found.request, found.route, found.path
         caller = Caller(principal, self._audit, request.source, request_id)
         datastore_id = self._datastore(found.store)
@@ -228,7 +228,7 @@ class Door:
         await_visible(
             self._room,
             datastore_id,
-            actor=principal.key_id if may_store else None,
+            actor=principal.id if may_store else None,
             studies=studies,
         )
 

@@ -56,7 +56,7 @@ def store(call: Call) -> Response:
     # RFC 7240 4.1: who asks for it is answered as a sender by C-STORE is, when all is durable.
     later = "respond-async" in split_list(call.headers.get("prefer", "").lower())
     kind = LATER if later else WAITED
-    sender = Sender(caller.principal.key_id, caller.source, caller.request_id, kind)
+    sender = Sender(caller.principal.id, caller.source, caller.request_id, kind)
     reception = Reception(
         call.room, call.datastore_id, sender, most=call.limits.max_upload, early=not later
     )

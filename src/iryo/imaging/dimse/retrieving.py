@@ -196,7 +196,7 @@ def _audit(session: Session, action: str, found: Iterable[Stored], detail: dict[
         session.entity.audit.record(
             AuditEvent(
                 at=datetime.now(UTC),
-                actor=peer.principal.key_id,
+                actor=peer.principal.id,
                 action=action,
                 resource=study,
                 scope=peer.datastore_id,

@@ -82,7 +82,7 @@ def _take(session: Session, message: Message, instance: str) -> tuple[int, str]:
 def _begin(session: Session) -> Reception:
     """The reception of an association; what it has brought is published when it ends."""
     peer = session.peer
-    sender = Sender(session.caller.principal.key_id, session.source, session.id, _ACTION)
+    sender = Sender(session.caller.principal.id, session.source, session.id, _ACTION)
     made = Reception(session.room, peer.datastore_id, sender, most=session.entity.max_upload)
     session.reception = made
     session.ends.append(made.abandon)

@@ -16,7 +16,7 @@ def pages(room: Room) -> tuple[Page, ...]:
     def keep(visit: Visit) -> Response:
         order = measurements.measurements(visit.json())
         caller = visit.caller
-        sender = Sender(caller.principal.key_id, caller.source, caller.request_id, "viewer")
+        sender = Sender(caller.principal.id, caller.source, caller.request_id, "viewer")
         saved = measurements.save(room, visit.scope, sender, caller.principal.name, order)
         visit.subject.resource = saved.image_set_id
         return visit.json_answer(
