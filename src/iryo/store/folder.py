@@ -24,7 +24,7 @@ __all__ = ["FolderObjects"]
 
 _TEMPORARY: Final = ".temporary"  # no key begins with a full stop, so it is never listed
 _ABANDONED: Final = 60.0  # seconds after which a temporary file without a lock has no writer
-_BUFFER: Final = 1 << 20  # bytes gathered before a write
+_BUFFER: Final = 128 << 10  # bytes gathered before a write; what is larger is not copied
 _KEPT_FILES: Final = 128  # open descriptors; the usual limit of a process is 1024
 _KEPT_FOLDERS: Final = 65_536  # names of folders known to be durable
 

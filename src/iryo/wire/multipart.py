@@ -109,14 +109,14 @@ class _Reader:
                 if len(held) > end and held[end] not in _AFTER:
                     scan = at + 1  # the beginning of another word
                     continue
-                data = bytes(held[skip : at - (at > 0 and held[at - 1] == 0x0D)])
+                data = _copy(held, skip, at - (at > 0 and held[at - 1] == 0x0D))
                 del held[:end]
                 if data:
                     yield data
                 return
             ready = len(held) - kept
             if ready > skip:
-                data = bytes(held[skip:ready])
+                data = _copy(held, skip, ready)
                 del held[:ready]
                 skip = 0
                 yield data
@@ -164,3 +164,9 @@ class _Reader:
             last = name.strip().lower()
             found.setdefault(last, value.strip())
         return found
+
+
+def _copy(held: bytearray, begin: int, end: int) -> bytes:
+    """Some of it as bytes, in one copy: a slice would be another."""
+    with memoryview(held) as view:
+        return bytes(view[begin:end])

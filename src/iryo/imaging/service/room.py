@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from iryo.compute import Compute
 from iryo.errors import AccessDenied, InvalidInput, Unavailable
@@ -15,6 +15,7 @@ from iryo.imaging.service.instance_rows import InstanceRows
 from iryo.imaging.service.location import Location, S3Place, within
 from iryo.imaging.service.pictures import Decoded, Recent, decoded_frames, pictures
 from iryo.imaging.service.places import Places
+from iryo.imaging.service.together import Together
 from iryo.imaging.service.turns import Turns
 from iryo.jobs import Job, Jobs
 from iryo.store.address import StoreAddress, Stores
@@ -71,6 +72,7 @@ class Room:
     decoded: Recent[Decoded] = field(default_factory=decoded_frames)
     turns: Turns = field(default_factory=Turns)
     backlog: Backlog = field(default_factory=Backlog)
+    commits: Together[Any] = field(default_factory=Together)
     watch: ImportObserver = field(default_factory=Unobserved)
 
     @property

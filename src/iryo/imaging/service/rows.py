@@ -3,15 +3,15 @@
 from base64 import b64decode
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from iryo.errors import Conflict
 from iryo.imaging.service.store_lock import share_store
 from iryo.imaging.store import instances, retired
 
-__all__ = ["insert_instances", "keep_packs", "place_of"]
+__all__ = ["insert_instances", "keep_packs", "keep_unnamed", "place_of"]
 
 
 def place_of(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -69,9 +69,20 @@ def keep_packs(connection: Connection, datastore_id: str, packs: set[str]) -> No
         Conflict: if one is being deleted, because it lay unnamed for longer than the grace.
     """
     share_store(connection, datastore_id)
-    query = select(retired).where(retired.c.object_key.in_(packs)).with_for_update()
-    found = connection.execute(query).all()
+    keep_unnamed(connection, packs)
+
+
+def keep_unnamed(connection: Connection, keys: set[str]) -> None:
+    """As `keep_packs`, of any objects, for whoever shares the data store already."""
+    found = connection.execute(_RETIRED, {"keys": sorted(keys)}).all()
     if any(row.deleting for row in found):
         raise Conflict("what was stored lay unnamed for too long and is being deleted: import anew")
     if found:
-        connection.execute(delete(retired).where(retired.c.object_key.in_(packs)))
+        connection.execute(delete(retired).where(retired.c.object_key.in_(keys)))
+
+
+_RETIRED: Final = (
+    select(retired)
+    .where(retired.c.object_key.in_(bindparam("keys", expanding=True)))
+    .with_for_update()
+)

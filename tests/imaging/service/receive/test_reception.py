@@ -282,7 +282,7 @@ def test_who_has_the_turn_does_it_for_all_who_wait(house: House) -> None:
 
 
 def test_who_brings_much_has_a_job_alone(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("iryo.imaging.service.receive.reception._FEW", 1)
+    monkeypatch.setattr("iryo.imaging.service.receive.committing._FEW", 1)
     few, much = committed(house, "1.2.3.1.1"), committed(house, "1.2.3.1.2", "1.2.3.1.3")
     assert outcomes(much) == ["stored"] * 2
     assert [row.outcome for row in rows(house)] == ["waiting"]
@@ -292,7 +292,7 @@ def test_who_brings_much_has_a_job_alone(house: House, monkeypatch: pytest.Monke
 def test_much_that_nobody_waits_for_has_a_job_alone(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("iryo.imaging.service.receive.reception._FEW", 1)
+    monkeypatch.setattr("iryo.imaging.service.receive.committing._FEW", 1)
     monkeypatch.setattr("iryo.imaging.service.receive.publishing._ROUND", 1)
     reception = Reception(house.room, house.store, MODALITY)
     for n in (1, 2, 3):

@@ -8,19 +8,18 @@ from datetime import datetime
 from itertools import chain
 from typing import Any, Final
 
-from sqlalchemy import Connection, delete, insert, select, union_all
+from sqlalchemy import delete, select
 
 from iryo import dicom
 from iryo.errors import TooLarge
-from iryo.imaging.service.datastores import hold_active
 from iryo.imaging.service.identifiers import class_of, identifiers
 from iryo.imaging.service.receive.asking import run_now, submit
 from iryo.imaging.service.receive.certain import is_certain
-from iryo.imaging.service.receive.model import ANSWERED, Arrived, Outcome, Result, Sender
+from iryo.imaging.service.receive.committing import Commit, commit
+from iryo.imaging.service.receive.model import Arrived, Outcome, Result, Sender
 from iryo.imaging.service.receive.publishing import clear_inbox, unclaimed
 from iryo.imaging.service.room import Room
-from iryo.imaging.service.rows import keep_packs
-from iryo.imaging.store import arrivals, inbox_key, instances
+from iryo.imaging.store import arrivals, inbox_key
 from iryo.store.ids import new_id
 
 __all__ = ["Reception"]
@@ -29,9 +28,6 @@ __all__ = ["Reception"]
 # many: a request of a hundred slices waits for the disk four times and not a hundred.
 _HELD: Final = 16 << 20
 _PIECE: Final = 1 << 20
-_AT_ONCE: Final = 500
-# A reception of more than so many has a job of its own: theirs are done side by side.
-_FEW: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,24 +119,19 @@ class Reception:
         placed, self._placed = self._placed, []
         if not placed:
             return
-        room, now = self._room, self._room.clock()
-        self._job_id, kind = None, self._sender.kind
-        self._answered = visible and self._early and self._is_certain(placed)
-        with room.database.write() as connection:
-            hold_active(connection, self._datastore_id)
-            keep_packs(connection, self._datastore_id, {one.key for one in placed})
-            if self._answered and _known(connection, self._datastore_id, placed):
-                self._answered = False
-            if self._answered:
-                kind = ANSWERED
-            elif len(placed) > _FEW:
-                payload = {"reception": self.id, "alone": True}
-                self._job_id = submit(room, connection, self._datastore_id, payload)
-            connection.execute(insert(arrivals), [self._row(one, kind, now) for one in placed])
-        if self._job_id is not None and not visible:
-            room.wake()
-        self._visible = visible and not self._answered
-        self._committed = [one.arrived for one in placed]
+        now = self._room.clock()
+        one = Commit(
+            self.id,
+            self._sender.kind,
+            [self._row(each, now) for each in placed],
+            visible and self._early and self._is_certain(placed),
+        )
+        commit(self._room, self._datastore_id, one)
+        if one.job_id is not None and not visible:
+            self._room.wake()
+        self._job_id, self._answered = one.job_id, one.answered
+        self._visible = visible and not one.answered
+        self._committed = [each.arrived for each in placed]
 
     def settle(self) -> list[Result]:
         """Wait until what was committed with `visible` is, and tell what became of each arrival.
@@ -262,7 +253,7 @@ class Reception:
             self._placed.append(_Placed(arrived, key, offset))
             offset += len(data)
 
-    def _row(self, one: _Placed, kind: str, now: datetime) -> dict[str, Any]:
+    def _row(self, one: _Placed, now: datetime) -> dict[str, Any]:
         arrived, sender = one.arrived, self._sender
         return {
             "id": new_id(),
@@ -277,50 +268,25 @@ class Reception:
             "sop_instance_uid": arrived.sop_instance_uid,
             "sop_class_uid": arrived.sop_class_uid,
             "transfer_syntax": arrived.transfer_syntax,
-            "kind": kind,
             "actor": sender.actor[:128],
             "source": sender.source[:128],
             "request_id": sender.request_id[:64],
             "received_at": now,
             "outcome": Outcome.WAITING.value,
-            "job_id": self._job_id,
             "attempts": 0,
         }
 
 
-def _known(connection: Connection, datastore_id: str, placed: list[_Placed]) -> bool:
-    """Whether there is, or waits, an instance of the same UID as one of these.
-
-    Who sends one anew may have changed it, and others may remember where its frames lie: whoever is
-    told that it is stored is to see the new ones.
-    """
-    uids = [one.arrived.sop_instance_uid for one in placed]
-    stored, waiting = instances.c, arrivals.c
-    for start in range(0, len(uids), _AT_ONCE):
-        some = uids[start : start + _AT_ONCE]
-        query = union_all(
-            select(stored.sop_instance_uid).where(
-                stored.datastore_id == datastore_id, stored.sop_instance_uid.in_(some)
-            ),
-            select(waiting.sop_instance_uid).where(
-                waiting.datastore_id == datastore_id,
-                waiting.sop_instance_uid.in_(some),
-                waiting.outcome == Outcome.WAITING.value,
-            ),
-        ).limit(1)
-        if connection.execute(query).first() is not None:
-            return True
-    return False
-
-
 def _split(pieces: Iterator[bytes], most: int) -> tuple[bytes, Iterator[bytes] | None]:
     """All of it, if that is at most `most` bytes; else its beginning, and what follows."""
-    held = bytearray()
+    held: list[bytes] = []
+    size = 0
     for piece in pieces:
-        held += piece
-        if len(held) > most:
-            return bytes(held), pieces
-    return bytes(held), None
+        held.append(piece)
+        size += len(piece)
+        if size > most:
+            return b"".join(held), pieces
+    return b"".join(held), None
 
 
 def _result(row: Any) -> Result:
