@@ -7,7 +7,7 @@ There are rows only: no pack and no document, so frames and metadata of these ca
 
 import math
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
@@ -50,6 +50,7 @@ _EPOCH_MICROS: Final = 1_451_606_400_000_000  # of _FIRST_DAY
 _DAY_MICROS: Final = 86_400_000_000
 _SERIES_PER_STUDY: Final = 3
 _STUDIES_PER_PATIENT: Final = 2
+_REMEMBERED: Final = 120_000  # studies, of about a kilobyte
 
 
 @dataclass(frozen=True)
@@ -213,10 +214,10 @@ class Scale:
         last, more = divmod(self.sets, _SERIES_PER_STUDY)
         for study in sorted(range(last + (more > 0)), key=self.study_uid):
             numbers = range(_SERIES_PER_STUDY if study < last else more)
-            held = [self._series(study, one) for one in numbers if self._listed(study, one)]
+            held = sum(self._listed(study, one) for one in numbers)
             if held:
-                some = [SimpleNamespace(**one) for one in held]
-                made = study_row(some[0], some)
+                said = SimpleNamespace(**self._study(study), instance_count=self.held)
+                made = study_row(said, [said] * held)
                 made |= {"datastore_id": self.datastore_id, "study_uid": made["uid"]}
                 yield tuple(made[name] for name in _columns(studies))
 
@@ -226,6 +227,31 @@ class Scale:
 
     def _series(self, study: int, number: int) -> dict[str, Any]:
         """What a row of `series` says; its answers have what real ones have."""
+        date_text, clock = self.when(study)
+        above = self._study(study)
+        said = {
+            "Modality": above["modality"],
+            "SeriesDescription": f"series {number + 1}", "SeriesNumber": str(number + 1),
+            "SeriesInstanceUID": self._series_uid(study, number),
+            "BodyPartExamined": _PARTS[self._mixed("study", study) % 7],
+            "PerformedProcedureStepStartDate": date_text,
+            "PerformedProcedureStepStartTime": clock,
+            "RequestAttributesSequence": [{"ScheduledProcedureStepID": f"SPS{study:08}",
+                                           "RequestedProcedureID": f"RP{study:08}"}],
+        }  # fmt: skip
+        own = needed(said, Level.SERIES)
+        return {
+            **above,
+            **of_series(own, others(said, [Level.SERIES], own), self.held, above["study_uid"]),
+            "datastore_id": self.datastore_id,
+            "series_uid": self._series_uid(study, number),
+            "whole": True,
+        }
+
+    def _study(self, study: int) -> dict[str, Any]:
+        """What rows of all series of a study have in common."""
+        if (known := self._studies.get(study)) is not None:
+            return known
         mixed = self._mixed("study", study)
         patient = self.patient_of(study)
         who = self.person_of(patient)
@@ -236,28 +262,26 @@ class Scale:
             "ReferringPhysicianName": self.person_of(mixed % 50).name, "PatientName": who.name,
             "PatientID": self.patient_id(patient), "PatientBirthDate": who.birth_date,
             "PatientSex": who.sex, "StudyInstanceUID": self.study_uid(study),
-            "StudyID": f"S{study % 100_000}", "Modality": modality,
+            "StudyID": f"S{study % 100_000}",
             "StudyDescription": self._description(study),
-            "SeriesDescription": f"series {number + 1}", "SeriesNumber": str(number + 1),
-            "SeriesInstanceUID": self._series_uid(study, number),
-            "BodyPartExamined": _PARTS[mixed % 7],
-            "PerformedProcedureStepStartDate": date_text,
-            "PerformedProcedureStepStartTime": clock,
-            "RequestAttributesSequence": [{"ScheduledProcedureStepID": f"SPS{study:08}",
-                                           "RequestedProcedureID": f"RP{study:08}"}],
         }  # fmt: skip
-        own, above = needed(said, Level.SERIES), needed(said, Level.STUDY)
-        return {
-            **of_series(own, others(said, [Level.SERIES], own), self.held, self.study_uid(study)),
-            "datastore_id": self.datastore_id,
+        above = needed(said, Level.STUDY)
+        made = {
             "study_uid": self.study_uid(study),
-            "series_uid": self._series_uid(study, number),
             "study_datetime": sortable_datetime(date_text, clock),
+            "modality": modality,
             "sop_classes": f"\\{sop_class}\\",
-            "whole": True,
             "study": orjson.dumps(above),
             "study_others": orjson.dumps(others(said, [Level.PATIENT, Level.STUDY], above)),
         }
+        if len(self._studies) < _REMEMBERED:
+            self._studies[study] = made
+        return made
+
+    @cached_property
+    def _studies(self) -> dict[int, dict[str, Any]]:
+        """What `_study` has made: series of one study are far from each other."""
+        return {}
 
     def when(self, study: int) -> tuple[str, str]:
         """Date and time of a study (DA, TM): in office hours of some day in eleven years."""
@@ -309,10 +333,15 @@ def _columns(table: Table) -> list[str]:
     return " ".join(_COLUMNS[table]).split()
 
 
-def load(database: Database, scale: Scale) -> None:
+def load(database: Database, scale: Scale, *, only: Collection[Table] = ()) -> None:
     """Write all rows of `scale`, whose data store is there, into a migrated database.
 
     PostgreSQL gathers at the end what plans rest on, as its autovacuum would (ANALYZE).
+
+    Args:
+        database: where to.
+        scale: of what.
+        only: these tables, where what is measured reads no others; none named: all.
     """
     sqlite = database.url.startswith("sqlite")
     rows = {
@@ -324,6 +353,7 @@ def load(database: Database, scale: Scale) -> None:
         series: scale.series_rows(),
         studies: scale.study_rows(),
     }
+    rows = {table: made for table, made in rows.items() if not only or table in only}
     with database.write() as connection:
         # In the order in which migrations make them: of two that serve as well, SQLite takes the
         # newer one, which is the one with the fewer rows.

@@ -1,29 +1,36 @@
 """QIDO-RS among 100,000 studies, beside Debian's Orthanc with its DICOMweb plugin, in one run.
 
 Ours holds made-up rows of three series a study (see _scale.py); Orthanc takes one small instance a
-study over HTTP, which is less for it to look through. Both are asked the same by wrk over kept
-connections, Orthanc without and ours with a key, rights and audit.
+study, in archives over HTTP, which is less for it to look through. Both are asked the same by wrk
+over kept connections, Orthanc without and ours with a key, rights and audit.
 `python benchmarks/qido.py 10000` makes fewer studies.
 """
 
 import http.client
 import io
+import json
 import random
 import shutil
+import struct
 import sys
 import tempfile
 import time
+import zipfile
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
 from threading import Lock
 from typing import Final
 from urllib.parse import urlencode
 
 import pydicom
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import UID, ExplicitVRLittleEndian, SecondaryCaptureImageStorage
+from pydicom.uid import (
+    PYDICOM_IMPLEMENTATION_UID,
+    ExplicitVRLittleEndian,
+    SecondaryCaptureImageStorage,
+)
 
 from _load import Ask, Load, full, write_asks
 from _orthanc import Orthanc, missing
@@ -33,6 +40,7 @@ from _tables import CONSOLE, installation, show
 from iryo.access import Role
 from iryo.app import App
 from iryo.imaging.service import datastores
+from iryo.imaging.store import image_sets, series, studies
 
 STUDIES: Final = 100_000
 SERIES: Final = 3
@@ -41,7 +49,8 @@ SECONDS: Final = 4
 CONNECTIONS: Final = 4
 WORKERS: Final = (1, 2)
 ACCEPT: Final = "application/dicom+json"
-UPLOADS: Final = 6
+UPLOADS: Final = 3
+ARCHIVE: Final = 500  # files
 FREE: Final = 8 << 30
 
 Make = Callable[[random.Random, Scale, int], dict[str, str]]
@@ -76,50 +85,79 @@ def asked(scale: Scale, make: Make) -> list[str]:
 
 
 def files(scale: Scale) -> Iterator[bytes]:
-    """One small instance of each study, as Orthanc takes it."""
-    dataset = Dataset()
-    meta = FileMetaDataset()
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    meta.MediaStorageSOPClassUID = SecondaryCaptureImageStorage
-    dataset.file_meta = meta
-    dataset.SpecificCharacterSet = "ISO_IR 192"
-    dataset.SOPClassUID = SecondaryCaptureImageStorage
+    """One small instance of each study, as Orthanc takes it; the first as pydicom reads it."""
     for study in range(scale.sets // SERIES):
         patient = scale.patient_of(study)
         who = scale.person_of(patient)
         uid = scale.study_uid(study)
-        dataset.StudyInstanceUID = uid
-        dataset.SeriesInstanceUID = f"{uid}.1"
-        dataset.SOPInstanceUID = meta.MediaStorageSOPInstanceUID = UID(f"{uid}.1.1")
-        dataset.StudyDate, dataset.StudyTime = scale.when(study)
-        dataset.AccessionNumber = scale.accession(study)
-        dataset.PatientID = scale.patient_id(patient)
-        dataset.PatientName = who.name
-        dataset.PatientBirthDate = who.birth_date
-        dataset.PatientSex = who.sex
-        dataset.StudyID = f"S{study % 100_000}"
-        dataset.Modality = "OT"
-        with io.BytesIO() as out:
-            pydicom.dcmwrite(out, dataset, enforce_file_format=True)
-            yield out.getvalue()
+        day, clock = scale.when(study)
+        yield _file(
+            {
+                0x00080005: ("CS", "ISO_IR 192"),
+                0x00080016: ("UI", SecondaryCaptureImageStorage),
+                0x00080018: ("UI", f"{uid}.1.1"),
+                0x00080020: ("DA", day),
+                0x00080030: ("TM", clock),
+                0x00080050: ("SH", scale.accession(study)),
+                0x00080060: ("CS", "OT"),
+                0x00100010: ("PN", who.name),
+                0x00100020: ("LO", scale.patient_id(patient)),
+                0x00100030: ("DA", who.birth_date),
+                0x00100040: ("CS", who.sex),
+                0x0020000D: ("UI", uid),
+                0x0020000E: ("UI", f"{uid}.1"),
+                0x00200010: ("SH", f"S{study % 100_000}"),
+            },
+        )
+
+
+def _file(values: dict[int, tuple[str, str]]) -> bytes:
+    """A file in Explicit VR Little Endian, in a thirtieth of the time that pydicom takes."""
+    meta = {
+        0x00020002: ("UI", SecondaryCaptureImageStorage),
+        0x00020003: ("UI", values[0x00080018][1]),
+        0x00020010: ("UI", ExplicitVRLittleEndian),
+        0x00020012: ("UI", PYDICOM_IMPLEMENTATION_UID),
+    }
+    head = b"\x02\0\x01\0OB\0\0\x02\0\0\0\0\x01" + _elements(meta)
+    length = b"\x02\0\0\0UL\x04\0" + struct.pack("<I", len(head))
+    return bytes(128) + b"DICM" + length + head + _elements(values)
+
+
+def _elements(values: dict[int, tuple[str, str]]) -> bytes:
+    made = []
+    for tag, (vr, text) in values.items():
+        data = text.encode()
+        data += (b"\0" if vr == "UI" else b" ") * (len(data) % 2)
+        made.append(struct.pack("<HH2sH", tag >> 16, tag & 0xFFFF, vr.encode(), len(data)) + data)
+    return b"".join(made)
 
 
 def fill(orthanc: Orthanc, scale: Scale) -> None:
-    """Upload over several connections that are kept open."""
+    """Upload archives of files over several connections: Orthanc takes them in less time so."""
     some = files(scale)
     lock = Lock()
+    first = pydicom.dcmread(io.BytesIO(next(files(scale))))
+    if first.StudyInstanceUID != scale.study_uid(0) or "PatientName" not in first:
+        raise RuntimeError("pydicom reads something else than what was made")
 
     def upload(_: int) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", orthanc.port, timeout=120)
         while True:
             with lock:
-                data = next(some, None)
-            if data is None:
+                chunk = list(islice(some, ARCHIVE))
+            if not chunk:
                 break
-            connection.request("POST", "/instances", data, {"Content-Type": "application/dicom"})
+            with io.BytesIO() as packed:
+                with zipfile.ZipFile(packed, "w") as archive:
+                    for number, data in enumerate(chunk):
+                        archive.writestr(str(number), data)
+                connection.request(
+                    "POST", "/instances", packed.getvalue(), {"Content-Type": "application/zip"}
+                )
             answer = connection.getresponse()
-            answer.read()
-            if answer.status != 200:
+            taken = json.loads(answer.read())
+            if answer.status != 200 or len(taken) != len(chunk):
                 raise RuntimeError(f"Orthanc answers {answer.status}")
         connection.close()
 
@@ -162,7 +200,10 @@ def main() -> None:
         with installation() as app:
             store = datastores.create(app.room, name="main")
             scale = Scale(store.id, count * SERIES, 1)
-            load(app.database, scale)
+            begin = time.perf_counter()
+            # Queries for studies read no other table; series refer to image sets.
+            load(app.database, scale, only=(image_sets, series, studies))
+            loaded = time.perf_counter() - begin
             mine = {workers: ours(scale, app, work, workers) for workers in WORKERS}
         with Orthanc() as orthanc:
             begin = time.perf_counter()
@@ -197,7 +238,8 @@ def main() -> None:
         ],
         rows,
         f"{CONNECTIONS} connections, {SECONDS} s each; ours has {SERIES} series a study, Orthanc 1;"
-        f" Orthanc took its {count:,} instances in {spent:,.0f} s;"
+        f" ours was loaded in {loaded:,.0f} s, Orthanc took its {count:,} instances in"
+        f" {spent:,.0f} s;"
         " asked: at least 5 times, 95th percentile under 20 ms",
     )
 
