@@ -115,7 +115,7 @@ def questions() -> Iterator[Question]:
         {"PatientName": "yamada*"}, {"PatientName": "*tar*"}, {"PatientName": "=山*"},
         {"ModalitiesInStudy": "CT"}, {"StudyDescription": "CT*"}, {"StudyTime": "0900-1000"},
         {"ReferringPhysicianName": "sato*"}, {"PatientBirthDate": "19700101-"},
-        days | {"PatientName": "y*", "ModalitiesInStudy": "MR"},
+        days | {"PatientName": "yamada*", "ModalitiesInStudy": "MR"},
     ]  # fmt: skip
     of_series: list[dict[str, str]] = [
         {"SeriesInstanceUID": "1.2.3"}, {"Modality": "CT"}, {"SeriesNumber": "1"},
@@ -261,6 +261,12 @@ def test_series_are_found_by_their_studies_and_pages_off_one_index(
         (Level.STUDY, {"PatientID": "*x*"}, "USING COVERING INDEX ix_imaging_studies_patient"),
         (Level.STUDY, {"PatientID": "x"}, "USING INDEX ix_imaging_studies_patient"),
         (Level.STUDY, {}, "USING INDEX ix_imaging_studies_newest"),
+        # A rare name leads to few, whatever days are asked for besides.
+        (
+            Level.STUDY,
+            {"PatientName": "yamada*", "StudyDate": "20100101-20301231"},
+            "USING INDEX sqlite_autoindex_imaging_studies_1",
+        ),
     ]
     connection = sqlite3.connect(site.app.settings.database.removeprefix("sqlite:///"))
     for level, asked, expected in wanted:

@@ -51,12 +51,6 @@ def of_studies(
     rest = dict(tree)
     few = False
     made: list[ColumnElement[bool]] = []
-    date, time = rest.get(_DATE), rest.get(_TIME)
-    if combined and isinstance(date, Test) and isinstance(time, Test):
-        moments = _moments(date, time)
-        if moments is not None:
-            made.append(moments)
-            del rest[_DATE], rest[_TIME]
     name = rest.get(_NAME)
     if isinstance(name, Test):
         condition = _named(connection, datastore_id, name)
@@ -64,8 +58,19 @@ def of_studies(
         few = condition.few
         if condition.exact:
             del rest[_NAME]
-    _columns(connection, rest, _OF_STUDIES, made)
+    date, time = rest.get(_DATE), rest.get(_TIME)
+    if combined and isinstance(date, Test) and isinstance(time, Test):
+        moments = _moments(_shown(studies.c.study_datetime, hidden=few), date, time)
+        if moments is not None:
+            made.append(moments)
+            del rest[_DATE], rest[_TIME]
+    _columns(connection, rest, _OF_STUDIES, made, hidden=few)
     return made, rest, few
+
+
+def _shown(column: Any, *, hidden: bool) -> Any:
+    """A column; or hidden from who looks for an index, where another has led to few already."""
+    return func.coalesce(column, column) if hidden else column
 
 
 def of_series(connection: Connection, tree: Tree) -> tuple[list[ColumnElement[bool]], Tree]:
@@ -87,12 +92,14 @@ def _columns(
     rest: Tree,
     table: dict[int, tuple[Any, Made]],
     made: list[ColumnElement[bool]],
+    *,
+    hidden: bool = False,
 ) -> None:
     for tag in list(rest):
         test = rest[tag]
         if tag in table and isinstance(test, Test):
             column, make = table[tag]
-            condition = make(connection, column, test)
+            condition = make(connection, _shown(column, hidden=hidden), test)
             made.append(condition.met)
             if condition.exact:
                 del rest[tag]
@@ -273,9 +280,8 @@ def _word(connection: Connection, datastore_id: str, word: str) -> Condition:
     return Condition(or_(*met), exact=False)
 
 
-def _moments(date: Test, time: Test) -> ColumnElement[bool] | None:
+def _moments(column: Any, date: Test, time: Test) -> ColumnElement[bool] | None:
     """Study date and time as one range (PS3.4 C.2.2.2.5), where both are ranges that fit."""
-    column = studies.c.study_datetime
     met = [column != ""]
     if date.low:
         met.append(column >= f"{date.low}T{time.low}")
