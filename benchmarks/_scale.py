@@ -1,4 +1,4 @@
-"""Rows of an installation with any number of image sets, loaded as fast as a database takes them.
+"""Rows of an installation with any number of image sets; `_loading` writes them.
 
 Everything follows from the seed and the counts. Rows come in the order of their primary keys, and
 indexes are made when the rows are there; yet neighbours have nothing in common, as with real ids.
@@ -6,18 +6,16 @@ There are rows only: no pack and no document, so frames and metadata of these ca
 """
 
 import math
-import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
 from hashlib import blake2b
-from itertools import chain, islice
 from types import SimpleNamespace
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import Connection, Table
+from sqlalchemy import Table
 
 from _people import Person, person
 from iryo.imaging.attributes import Level, needed, others
@@ -35,11 +33,9 @@ from iryo.imaging.store import (
     series,
     studies,
 )
-from iryo.store.sql import Database
 
-__all__ = ["Scale", "load"]
+__all__ = ["Scale", "columns_of"]
 
-_CHUNK: Final = 10_000
 _MODALITIES: Final = (("CT", "1.2.840.10008.5.1.4.1.1.2"), ("MR", "1.2.840.10008.5.1.4.1.1.4"),
                       ("CR", "1.2.840.10008.5.1.4.1.1.1"), ("US", "1.2.840.10008.5.1.4.1.1.6.1"),
                       ("DX", "1.2.840.10008.5.1.4.1.1.1.1"))  # fmt: skip
@@ -207,7 +203,7 @@ class Scale:
             if self._listed(study, number):
                 made = self._series(study, number)
                 made |= {"image_set_id": self.set_id(place)}
-                yield tuple(made[name] for name in _columns(series))
+                yield tuple(made[name] for name in columns_of(series))
 
     def study_rows(self) -> Iterator[tuple[Any, ...]]:
         """Rows of `studies`."""
@@ -219,7 +215,7 @@ class Scale:
                 said = SimpleNamespace(**self._study(study), instance_count=self.held)
                 made = study_row(said, [said] * held)
                 made |= {"datastore_id": self.datastore_id, "study_uid": made["uid"]}
-                yield tuple(made[name] for name in _columns(studies))
+                yield tuple(made[name] for name in columns_of(studies))
 
     def _listed(self, study: int, number: int) -> bool:
         mixed = self._mixed("study", study)
@@ -329,87 +325,9 @@ _COLUMNS: Final = {
 }
 
 
-def _columns(table: Table) -> list[str]:
+def columns_of(table: Table) -> list[str]:
+    """The columns that rows of a table have here, in their order."""
     return " ".join(_COLUMNS[table]).split()
-
-
-def load(database: Database, scale: Scale, *, only: Collection[Table] = ()) -> None:
-    """Write all rows of `scale`, whose data store is there, into a migrated database.
-
-    PostgreSQL gathers at the end what plans rest on, as its autovacuum would (ANALYZE).
-
-    Args:
-        database: where to.
-        scale: of what.
-        only: these tables, where what is measured reads no others; none named: all.
-    """
-    sqlite = database.url.startswith("sqlite")
-    rows = {
-        image_sets: scale.set_rows(),
-        image_set_versions: scale.version_rows(),
-        instances: scale.instance_rows(),
-        image_set_members: scale.member_rows(),
-        image_set_terms: scale.term_rows(),
-        series: scale.series_rows(),
-        studies: scale.study_rows(),
-    }
-    rows = {table: made for table, made in rows.items() if not only or table in only}
-    with database.write() as connection:
-        # In the order in which migrations make them: of two that serve as well, SQLite takes the
-        # newer one, which is the one with the fewer rows.
-        every = (index for table in rows for index in table.indexes)
-        indexes = sorted(every, key=lambda index: str(index.name))
-        for index in indexes:
-            index.drop(connection)
-        for table, made in rows.items():
-            (_into_sqlite if sqlite else _into_postgres)(connection, table, made)
-        for index in indexes:
-            index.create(connection)
-    if not sqlite:  # which plans without statistics, as in any installation
-        with database.write() as connection:
-            for table in rows:
-                connection.exec_driver_sql(f"ANALYZE {table.name}")
-
-
-def _into_sqlite(connection: Connection, table: Table, rows: Iterable[Sequence[Any]]) -> None:
-    names = _columns(table)
-    raw: Any = connection.connection.driver_connection
-    assert isinstance(raw, sqlite3.Connection)
-    raw.execute("PRAGMA cache_size = -500000")
-    values = ", ".join("?" * len(names))
-    target = table.name
-    if table is image_set_terms:  # in order of the image sets: sorted by SQLite, beside the table
-        target = "temp.made"
-        raw.execute(f"CREATE TEMP TABLE made ({', '.join(names)})")
-    insert = f"INSERT INTO {target} ({', '.join(names)}) VALUES ({values})"  # noqa: S608
-    raw.executemany(insert, rows)
-    if target != table.name:
-        raw.execute(f"INSERT INTO {table.name} SELECT * FROM temp.made ORDER BY 1, 2, 3, 4")  # noqa: S608
-        raw.execute("DROP TABLE temp.made")
-
-
-def _into_postgres(connection: Connection, table: Table, rows: Iterable[Sequence[Any]]) -> None:
-    """By COPY; foreign keys are not checked, which only a superuser may ask for."""
-    names = _columns(table)
-    raw: Any = connection.connection.driver_connection
-    raw.execute("SET LOCAL session_replication_role = replica")
-    with raw.cursor().copy(f"COPY {table.name} ({', '.join(names)}) FROM STDIN") as copy:
-        iterator = iter(rows)
-        while chunk := list(islice(iterator, _CHUNK)):
-            copy.write("".join(chain.from_iterable((_line(row), "\n") for row in chunk)))
-
-
-def _line(row: Sequence[Any]) -> str:
-    return "\t".join(map(_cell, row))
-
-
-def _cell(value: object) -> str:
-    """As COPY reads it; no text of ours has a tab; backslashes are doubled."""
-    if value is None:
-        return r"\N"
-    if isinstance(value, bytes):
-        return rf"\\x{value.hex()}"
-    return str(value).replace("\\", "\\\\")
 
 
 def _coprime(count: int) -> int:

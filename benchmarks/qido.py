@@ -33,8 +33,9 @@ from pydicom.uid import (
 )
 
 from _load import Ask, Load, full, write_asks
+from _loading import load
 from _orthanc import Orthanc, missing
-from _scale import Scale, load
+from _scale import Scale
 from _servers import our_server
 from _tables import CONSOLE, installation, show
 from iryo.access import Role

@@ -21,7 +21,8 @@ from typing import Any, Final
 import psycopg
 
 from _load import signed
-from _scale import Scale, load
+from _loading import load
+from _scale import Scale
 from _servers import our_server
 from _tables import CONSOLE, installation, show, write_ct_series
 from iryo.access import Role

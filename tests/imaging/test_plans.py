@@ -16,7 +16,8 @@ import psycopg
 import pytest
 from sqlalchemy import Engine, event
 
-from _scale import Scale, load
+from _loading import load
+from _scale import Scale
 from iryo.imaging.model import Field, SearchFilter, SearchQuery, SortField
 from iryo.imaging.service import imports, search_words
 from iryo.imaging.service.query import Level, Question, ask, conditions

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from _scale import Scale, load
+from _loading import load
+from _scale import Scale
 from iryo.imaging.model import Field, SearchFilter, SearchQuery, SortField
 from iryo.imaging.names import SEARCHED, terms, words
 from iryo.imaging.service import search_plan, search_words

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, select
 
-from _scale import Scale, load
+from _loading import load
+from _scale import Scale
 from iryo.errors import NotFound
 from iryo.imaging.names import SEARCHED, terms, words
 from iryo.imaging.service import datastores, search_words
