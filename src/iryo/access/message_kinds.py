@@ -145,6 +145,13 @@ KINDS: Final[Mapping[str, Kind | None]] = {
     "C-GET": _SENT,
     "C-MOVE": _SENT,
     "C-STORE": _RECEIVED,
+    # Pages of the console
+    "console:audit": Kind(AUDIT_USED, "R"),
+    "console:datastores.create": _SOFTWARE,
+    "console:datastores.delete": _SOFTWARE,
+    "console:jobs.cancel": None,
+    "console:jobs.resume": None,
+    "console:jobs.show": None,
     # The program
     "cli:audit": Kind(AUDIT_USED, "R"),
     "cli:audit.export": Kind(AUDIT_USED, "R"),

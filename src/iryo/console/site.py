@@ -5,12 +5,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from iryo.access import Role
 from iryo.app import App
+from iryo.console.audit import AuditPages
+from iryo.console.datastores import DatastorePages
 from iryo.console.gate import HeaderGate
-from iryo.console.home import home
+from iryo.console.health import HealthPages
+from iryo.console.home import Holdings, HomePages
+from iryo.console.jobs import JobPages
 from iryo.imaging import web as imaging_web
 from iryo.imaging.service.lookup import find_datastore
-from iryo.pages import Furniture, Page, Place, Rules, Site
+from iryo.pages import Furniture, Place, Rules, Site
 
 __all__ = ["open_site"]
 
@@ -18,17 +23,24 @@ _HERE: Final = Path(__file__).parent
 _KNOWN_SECONDS: Final = 5.0
 
 
+def N_(text: str) -> str:  # noqa: N802 - gettext's name for a text that is translated later
+    """Mark a text for translation."""
+    return text
+
+
+ADMINISTRATION: Final = N_("Administration")
+
+
 def open_site(app: App) -> Site:
     """The pages of an open installation."""
     settings = app.settings
-    secure = settings.tls_certificate is not None or settings.behind_proxy
     return Site(
-        (_console(app), imaging_web.furniture(app.room)),
+        (_first(), imaging_web.furniture(app.room), _console(app)),
         HeaderGate(app),
         app.audit,
         Rules(
             secret=app.access.signing_secret("forms"),
-            secure=(secure and not settings.loopback) or settings.tls_certificate is not None,
+            secure=settings.tls_certificate is not None or settings.behind_proxy,
             behind_proxy=settings.behind_proxy,
             datastore=_Datastores(app).id_of,
         ),
@@ -36,13 +48,33 @@ def open_site(app: App) -> Site:
     )
 
 
+def _first() -> Furniture:
+    """What stands above the places of all rooms."""
+    places = (Place("Home", "/", "home", "h"),)
+    return Furniture("first", _HERE / "templates", _HERE / "locale", (), places)
+
+
 def _console(app: App) -> Furniture:
+    holdings = Holdings(app)
+    groups = (
+        HomePages(app, holdings),
+        JobPages(app),
+        DatastorePages(app, holdings),
+        AuditPages(app),
+        HealthPages(app),
+    )
+    admin, under = Role.ADMIN, ADMINISTRATION
     return Furniture(
         name="console",
         templates=_HERE / "templates",
         locale=_HERE / "locale",
-        pages=(Page("GET", "/", lambda visit: home(app, visit)),),
-        places=(Place("Home", "/", "home", "h"),),
+        pages=tuple(page for group in groups for page in group.pages()),
+        places=(
+            Place("Jobs", "/console/jobs", "jobs", "j", admin, under),
+            Place("Data stores", "/console/datastores", "stores", "d", admin, under),
+            Place("Audit", "/console/audit", "audit", "a", admin, under),
+            Place("Health", "/console/health", "health", "e", admin, under),
+        ),
     )
 
 

@@ -53,7 +53,7 @@ class Templates:
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
-            extensions=["jinja2.ext.i18n", "jinja2.ext.do"],
+            extensions=["jinja2.ext.i18n"],
             auto_reload=False,
         )
         install: Callable[..., None] = environment.install_gettext_callables  # type: ignore[attr-defined]

@@ -33,7 +33,7 @@ class Wording:
     def __init__(self, language: Language, zone: tzinfo) -> None:
         self._language = language
         self._locale = language.locale
-        self._zone = zone
+        self.zone = zone
 
     def number(self, value: float) -> str:
         """A count, its digits grouped."""
@@ -55,9 +55,9 @@ class Wording:
         """A moment to the second, in the reader's zone; machines read it from the element."""
         if moment is None:
             return "–"
-        local = moment.astimezone(self._zone)
+        local = moment.astimezone(self.zone)
         text = format_datetime(
-            local, _FORMS[self._language.tag], tzinfo=self._zone, locale=self._locale
+            local, _FORMS[self._language.tag], tzinfo=self.zone, locale=self._locale
         )
         zone = local.tzname() or ""
         return Markup('<time datetime="{}" title="{}">{}</time>').format(
@@ -66,7 +66,7 @@ class Wording:
 
     def day(self, moment: datetime) -> str:
         """A day."""
-        return str(format_date(moment.astimezone(self._zone), locale=self._locale))
+        return str(format_date(moment.astimezone(self.zone), locale=self._locale))
 
     def duration(self, seconds: float) -> str:
         """A time that something took, in one unit."""
