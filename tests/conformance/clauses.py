@@ -85,9 +85,11 @@ CLAUSES: Final = (
             f"{_ACCEPT}test_the_query_goes_before_the_header",
             f"{_WADO}test_frames_as_stored_for_viewers",
             f"{_WADO}test_frames_transcoded",
+            f"{_RENDERED}test_a_gif_moves",
         ),
         state=State.PARTLY,
-        note="rendered media types are image/jpeg and image/png: no GIF, no video, no PDF",
+        note="rendered media types are those of images: no video, which is optional, and no text:"
+        " reports are not rendered",
     ),
     Clause(
         "PS3.18",

@@ -7,6 +7,7 @@ import numpy as np
 import pydicom
 import pytest
 from PIL import Image
+from PIL.GifImagePlugin import GifImageFile
 
 from tests.imaging.dicomweb.conftest import SERIES, STUDY, Library
 from tests.imaging.dicomweb.test_wado import uids
@@ -152,8 +153,42 @@ def test_what_cannot_be_seen(library: Library) -> None:
         assert session.get(url + tail).status_code == 404
     series = url.rpartition("/instances")[0]
     assert session.get(series + "/thumbnail").status_code == 404
-    accept = {"accept": "image/gif"}
+    accept = {"accept": "image/jp2"}
     assert session.get(library.url("CT_small.dcm") + "/rendered", headers=accept).status_code == 406
+
+
+def test_a_gif_moves(library: Library) -> None:
+    """Of an instance of many frames; of one frame, of a thumbnail and by WADO-URI it is still."""
+    name = "emri_small_jpeg_ls_lossless.dcm"
+    url, session = library.url(name), library.place.session()
+    answer = session.get(f"{url}/rendered?viewport=40,40", headers={"accept": "image/gif"})
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "image/gif")
+    with GifImageFile(io.BytesIO(answer.content)) as moving:
+        assert (moving.n_frames, moving.size, moving.info["loop"]) == (10, (40, 40), 0)
+        for number in range(10):
+            moving.seek(number)
+            still = get(library, f"{url}/frames/{number + 1}/rendered?viewport=40,40")
+            assert np.array_equal(np.asarray(moving.convert("L")), still)
+    again = {"accept": "image/gif", "if-none-match": answer.headers["etag"]}
+    assert session.get(f"{url}/rendered?viewport=40,40", headers=again).status_code == 304
+    for tail in ("/frames/3/rendered", "/thumbnail"):
+        wanted = get(library, url + tail)
+        assert np.array_equal(get(library, url + tail, "image/gif"), wanted), tail
+    uri = query(library.original(name), contentType="image/gif", frameNumber="3")
+    old = session.get(f"{library.place.dicomweb}/wado", params=uri)
+    assert np.array_equal(shown(old.content), get(library, f"{url}/frames/3/rendered"))
+    colour = library.original("SC_rgb_small_odd.dcm")
+    found = session.get(library.url("SC_rgb_small_odd.dcm") + "/rendered?accept=image/gif").content
+    assert np.array_equal(
+        np.asarray(Image.open(io.BytesIO(found)).convert("RGB")), colour.pixel_array
+    )
+
+
+def test_a_gif_of_what_does_not_decode_is_refused(library: Library) -> None:
+    session, url = library.place.session(), library.url("rtplan.dcm")
+    assert session.get(f"{url}/rendered", headers={"accept": "image/gif"}).status_code == 404
+    large = library.url("emri_small_jpeg_ls_lossless.dcm") + "/rendered?viewport=16384,16384"
+    assert session.get(large, headers={"accept": "image/gif"}).status_code == 400
 
 
 # --------------------------------------------------------------------------------------- WADO-URI
@@ -221,7 +256,7 @@ def test_a_file_by_uri(library: Library) -> None:
         ({"requestType": "MADO"}, 400),
         ({"studyUID": ""}, 400),
         ({"objectUID": "1.2.3.4.5"}, 404),
-        ({"contentType": "image/gif"}, 406),
+        ({"contentType": "image/jp2"}, 406),
         ({"contentType": "application/dicom", "transferSyntax": "1.2.840.10008.1.2.4.50"}, 406),
         ({"contentType": "application/dicom", "rows": "5"}, 400),
         ({"anonymize": "yes"}, 400),

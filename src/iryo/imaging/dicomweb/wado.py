@@ -10,7 +10,7 @@ from iryo.imaging.dicomweb.retrieval import OCTETS
 from iryo.imaging.dicomweb.wado_frames import frames, ready
 from iryo.imaging.dicomweb.wado_instances import DICOM, ZIP
 from iryo.imaging.dicomweb.wado_metadata import JSON, bulkdata, metadata
-from iryo.imaging.service.rendering import JPEG, PNG
+from iryo.imaging.service.rendering import GIF, JPEG, PNG
 
 __all__ = ["ROUTES"]
 
@@ -82,7 +82,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         ),
         "/rendered",
         "10.4.1.1.3",
-        (JPEG, PNG, _MULTIPART),
+        (JPEG, PNG, GIF, _MULTIPART),
         *wado_rendered.PARAMETERS,
     ),
     *_levels(
@@ -90,7 +90,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         wado_rendered.thumbnail,
         "/thumbnail",
         "10.4.1.1.4",
-        (JPEG, PNG),
+        (JPEG, PNG, GIF),
         *wado_rendered.PARAMETERS,
     ),
     Route(
@@ -100,7 +100,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         Role.READER,
         wado_rendered.numbers,
         summary="Frames as pictures (PS3.18 10.4.1.1.3)",
-        gives=(JPEG, PNG, _MULTIPART),
+        gives=(JPEG, PNG, GIF, _MULTIPART),
         parameters=("accept", "imageSetId", *wado_rendered.PARAMETERS),
     ),
     Route(
@@ -110,7 +110,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         Role.READER,
         wado_rendered.thumbnail,
         summary="A frame as a small picture (PS3.18 10.4.1.1.4)",
-        gives=(JPEG, PNG),
+        gives=(JPEG, PNG, GIF),
         parameters=("accept", "imageSetId", *wado_rendered.PARAMETERS),
     ),
     Route(
@@ -120,7 +120,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         Role.READER,
         wado_uri.retrieve,
         summary="An instance by a query: WADO-URI (PS3.18 9.4)",
-        gives=(JPEG, PNG, DICOM),
+        gives=(JPEG, PNG, GIF, DICOM),
         parameters=wado_uri.PARAMETERS,
     ),
     *_levels(

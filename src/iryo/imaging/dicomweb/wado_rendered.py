@@ -19,11 +19,13 @@ from iryo.imaging.dicomweb.retrieval import (
 from iryo.imaging.service.frames import HeldFrames, Place, find, parse_numbers
 from iryo.imaging.service.rendering import (
     FUNCTIONS,
+    GIF,
     JPEG,
     PNG,
     QUALITY,
     Region,
     Wish,
+    animation,
     picture,
     representative,
 )
@@ -46,8 +48,8 @@ __all__ = [
 ]
 
 PARAMETERS: Final = ("window", "viewport", "quality", "annotation")
-_SINGLE: Final = (Form(JPEG), Form(PNG))
-_FORMS: Final = (*_SINGLE, Form(JPEG, multipart=True), Form(PNG, multipart=True))
+_SINGLE: Final = (Form(JPEG), Form(PNG), Form(GIF))
+_PARTS: Final = tuple(Form(one.media_type, multipart=True) for one in _SINGLE)
 _THUMBNAIL: Final = (128, 128)
 _MOST_SIDE: Final = 16384
 # Accepted by servers that have what they ask for; here they change nothing that is seen.
@@ -72,10 +74,14 @@ def numbers(call: Call) -> Response:
 def _answer(
     call: Call, frames: Sequence[tuple[HeldFrames, int]], whole: HeldFrames | None
 ) -> Response:
-    """Pictures of frames; of a whole instance, one picture stands for all where parts do not go."""
-    form = chosen(call, _FORMS if whole is not None or len(frames) == 1 else _FORMS[2:])
+    """Pictures of frames; of a whole instance one stands for all where parts do not go.
+
+    A GIF of it shows them all, one after the other.
+    """
+    form = chosen(call, (*_SINGLE, *_PARTS) if whole is not None or len(frames) == 1 else _PARTS)
     wish = _wish(call)
-    if not form.multipart and whole is not None:
+    moving = form == Form(GIF) and len(frames) > 1
+    if not form.multipart and not moving and whole is not None:
         frames = [(whole, representative(whole))]
     text = f"{form} {wish} {[(held.held.key, number) for held, number in frames]}"
     etag = f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
@@ -86,6 +92,8 @@ def _answer(
     if not form.multipart:
         held, number = frames[0]
         headers.append(("content-type", form.media_type))
+        if moving:
+            return Response(200, headers, _begun(animation(held, wish)))
         return Response(200, headers, picture(held, number, wish, form.media_type))
     boundary = new_boundary()
     headers.append(("content-type", multipart_write.content_type(form.media_type, boundary)))
@@ -93,6 +101,17 @@ def _answer(
     first = next(parts)
     body = multipart_write.written(_chained(first, parts), boundary)
     return Response(200, headers, gathered(body))
+
+
+def _begun(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """The same; what cannot be given at all shows now, while there is no status yet."""
+    first = next(pieces)
+
+    def whole() -> Iterator[bytes]:
+        yield first
+        yield from pieces
+
+    return gathered(whole())
 
 
 def _chained(first: OutPart, rest: Iterator[OutPart]) -> Iterator[OutPart]:
@@ -116,7 +135,7 @@ def _parts(
 def rendered(call: Call) -> Response:
     """Retrieve a rendered study or series: as parts a picture of each instance, else of one."""
     found = _with_pixels(call)
-    form = chosen(call, _FORMS)
+    form = chosen(call, (*_SINGLE, *_PARTS))
     wish = _wish(call)
     if not form.multipart:
         return _one(call, found, form.media_type, wish)

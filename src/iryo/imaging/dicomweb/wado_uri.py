@@ -13,7 +13,7 @@ from iryo.imaging.dicomweb.wado_rendered import (
     whole_number,
 )
 from iryo.imaging.service.frames import HeldFrames, Place, find, parse_numbers
-from iryo.imaging.service.rendering import JPEG, PNG, Region, Wish, representative
+from iryo.imaging.service.rendering import GIF, JPEG, PNG, Region, Wish, representative
 from iryo.imaging.service.retrieve import stored_instances
 from iryo.wire.accept import Form, acceptable, choose
 from iryo.wire.http import Response
@@ -66,7 +66,7 @@ def retrieve(call: Call) -> Response:
     )
     held = find(call.room, place)
     seen = held.count > 0 and held.decodable
-    forms = (Form(JPEG), Form(PNG), Form(DICOM)) if seen else (Form(DICOM),)
+    forms = (Form(JPEG), Form(PNG), Form(GIF), Form(DICOM)) if seen else (Form(DICOM),)
     asked = single(call, "contentType")
     form = choose(acceptable(asked or call.headers.get("accept")), forms)
     if form.media_type == DICOM:

@@ -1,24 +1,39 @@
-"""Frames as pictures (PS3.18 8.7.4): windowed, cut out, scaled, as JPEG or PNG."""
+"""Frames as pictures (PS3.18 8.7.4): windowed, cut out, scaled, as JPEG, PNG or GIF."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from math import floor, log2
+from math import floor, isfinite, log2
 from typing import Final
 
 import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 
-from iryo.dicom import render
+from iryo.dicom import Instance, render
+from iryo.dicom.gif import gif
 from iryo.dicom.pixels import PixelKind
 from iryo.dicom.resize import fitted, resize
 from iryo.dicom.syntaxes import HTJ2K_LOSSLESS_RPCL
 from iryo.errors import InvalidInput, NotAcceptable
 from iryo.imaging.service.frames import HeldFrames
 
-__all__ = ["FUNCTIONS", "JPEG", "PNG", "QUALITY", "Region", "Wish", "picture", "representative"]
+__all__ = [
+    "FUNCTIONS",
+    "GIF",
+    "JPEG",
+    "PNG",
+    "QUALITY",
+    "Region",
+    "Wish",
+    "animation",
+    "frame_delays",
+    "picture",
+    "representative",
+]
 
 JPEG: Final = "image/jpeg"
 PNG: Final = "image/png"
+GIF: Final = "image/gif"
 QUALITY: Final = 90
 # PS3.18 8.3.5.1.4 -> VOI LUT Function (PS3.3 C.11.2.1.2)
 FUNCTIONS: Final = {
@@ -28,6 +43,12 @@ FUNCTIONS: Final = {
     "sigmoid": "SIGMOID",
 }
 _REPRESENTATIVE: Final = 0x00286010
+_TIME: Final = 0x00181063
+_TIME_VECTOR: Final = 0x00181065
+_DISPLAY_RATE: Final = 0x00082144
+_CINE_RATE: Final = 0x00180040
+_SHORTEST: Final = 2  # hundredths of a second
+_LONGEST: Final = 65535
 _MOST_SIDE: Final = 65500  # libjpeg's JPEG_MAX_DIMENSION
 _MOST_PIXELS: Final = 1 << 26
 
@@ -88,7 +109,7 @@ def picture(held: HeldFrames, number: int, wish: Wish, media_type: str) -> bytes
         held: the frames of an instance.
         number: of the frame.
         wish: how it is to be seen.
-        media_type: JPEG or PNG.
+        media_type: JPEG, PNG or GIF.
 
     Raises:
         NotFound: there is no such frame, or the instance has no pixels.
@@ -98,12 +119,48 @@ def picture(held: HeldFrames, number: int, wish: Wish, media_type: str) -> bytes
     key = (held.held.key, number, wish, media_type)
     made = held.pictures.find(key)
     if made is None:
-        made = _made(held, number, wish, media_type)
+        made = _encoded(_seen(held, number, wish), media_type, wish.quality)
         held.pictures.remember(key, made)
     return made
 
 
-def _made(held: HeldFrames, number: int, wish: Wish, media_type: str) -> bytes:
+def animation(held: HeldFrames, wish: Wish) -> Iterator[bytes]:
+    """All frames of an instance as a GIF, in pieces; one after the other as in `frame_delays`.
+
+    Raises:
+        As `picture`, at the first piece.
+    """
+    images = (_seen(held, number, wish) for number in range(1, held.count + 1))
+    return gif(images, frame_delays(held.header.instance, held.count))
+
+
+def frame_delays(instance: Instance, count: int) -> list[int]:
+    """For how long each of so many frames is to be seen, in hundredths of a second.
+
+    As Frame Time Vector, Frame Time, Recommended Display Frame Rate or Cine Rate say (PS3.3
+    C.7.6.5), else ten a second; browsers take 0.02 s for the shortest.
+    """
+    vector = _numbers(instance, _TIME_VECTOR)
+    times = _numbers(instance, _TIME)
+    rates = _numbers(instance, _DISPLAY_RATE) or _numbers(instance, _CINE_RATE)
+    if len(vector) == count > 1:
+        waits = [*vector[1:], vector[-1]]  # each says how long after the one before it comes
+    else:
+        wait = times[0] if times else 1000 / rates[0] if rates and rates[0] > 0 else 100.0
+        waits = [wait] * count
+    return [max(_SHORTEST, min(_LONGEST, round(wait / 10))) for wait in waits]
+
+
+def _numbers(instance: Instance, tag: int) -> list[float]:
+    try:
+        found = [float(word) for word in (instance.text(tag) or "").split("\\") if word.strip()]
+    except ValueError:
+        return []
+    return found if all(isfinite(one) for one in found) else []
+
+
+def _seen(held: HeldFrames, number: int, wish: Wish) -> NDArray[np.uint8]:
+    """Frame `number` as it is to be seen, in C order."""
     described = held.description
     if not held.decodable:
         raise NotAcceptable("found frames in a form that is not rendered here, such as video")
@@ -132,13 +189,14 @@ def _made(held: HeldFrames, number: int, wish: Wish, media_type: str) -> bytes:
     if wish.region is not None:
         image = image[:, ::-1] if wish.region.mirrored else image
         image = image[::-1] if wish.region.flipped else image
-    image = np.ascontiguousarray(resize(image, rows, columns))
-    return _encoded(image, media_type, wish.quality)
+    return np.ascontiguousarray(resize(image, rows, columns))
 
 
 def _encoded(image: NDArray[np.uint8], media_type: str, quality: int) -> bytes:
     if media_type == PNG:
         return bytes(imagecodecs.png_encode(image, level=1))
+    if media_type == GIF:
+        return b"".join(gif([image]))
     return bytes(imagecodecs.jpeg8_encode(image, level=quality))
 
 
