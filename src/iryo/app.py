@@ -9,6 +9,7 @@ from functools import cached_property, partial
 from typing import Final, Self
 
 from iryo.access import Access, Audit, Caller
+from iryo.access.cookies import Visitors
 from iryo.access.forward import Forwarder
 from iryo.access.forwarding import open_forwarder
 from iryo.access.keyfile import KeyFile
@@ -140,10 +141,11 @@ class App:
         return Gateway(
             [imaging_aws.service_table(self.door)],
             secret_of=self.access.secret_of,
-            caller=_caller(self.access, self.audit),
+            caller=_caller(self.access, self.sign_in.visitors, self.audit),
             clock=_now,
             max_body=self.settings.max_body,
             observer=self.observers.requests,
+            visitor=self.sign_in.visitors.sender,
         )
 
     @cached_property
@@ -174,6 +176,7 @@ class App:
                 self.access,
                 self.sign_in.credentials,
                 Verifier(self.access.secret_of, _now),
+                self.sign_in.visitors,
                 settings.max_body,
             ),
             self.audit,
@@ -375,14 +378,15 @@ def _own(settings: Settings) -> tuple[Location, ...]:
     return home, parse_location(settings.objects, "objects")
 
 
-def _caller(access: Access, audit: Audit) -> Callable[[Authenticated, Request, str], Caller]:
+def _caller(
+    access: Access, visitors: Visitors, audit: Audit
+) -> Callable[[Authenticated, Request, str], Caller]:
     def caller(who: Authenticated, request: Request, request_id: str) -> Caller:
-        return Caller(
-            principal=access.principal(who.key_id),
-            audit=audit,
-            source=request.source,
-            request_id=request_id,
-        )
+        if who.payload == "session":
+            principal = visitors.principal(request.method, request.headers)
+        else:
+            principal = access.principal(who.key_id)
+        return Caller(principal, audit, request.source, request_id)
 
     return caller
 

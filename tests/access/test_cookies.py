@@ -102,7 +102,10 @@ def test_who_sends_a_request(place: Place, begun: tuple[str, Session]) -> None:
     token, session = begun
     mine = visitors(place)
     headers = {"cookie": f"theme=dark; {NAME}={token}", **HOST}
-    assert mine.sends_cookie(headers)
+    assert mine.expected(headers)
+    assert mine.expected({"sec-fetch-site": "same-origin", "sec-fetch-mode": "cors"})
+    assert not mine.expected({"sec-fetch-site": "none", "sec-fetch-mode": "navigate"})
+    assert not mine.expected({"cookie": "theme=dark"})
     for found in (mine.at_once("GET", headers), mine.principal("HEAD", headers)):
         assert found is not None
         assert (found.id, found.grants) == (session.user_id, {"*": Role.WRITER})

@@ -11,6 +11,7 @@ import requests
 import uvicorn
 
 from iryo.access import EVERYWHERE, Role
+from iryo.access.sessions import PASSWORD
 from iryo.server import Server, application
 from iryo.server.connection import Connection
 from iryo.server.endpoint import Receive, Scope, Send
@@ -38,6 +39,22 @@ class Served:
         session = requests.Session()
         session.auth = self.keys[role]
         session.trust_env = False
+        return session
+
+    def browser(self, role: Role = Role.WRITER) -> requests.Session:
+        """A browser at which somebody with a role has signed in; it sends the secret as pages do.
+
+        Raises:
+            Conflict: there is one of this role already.
+        """
+        sign_in = self.house.app.sign_in
+        person = sign_in.users.create(f"browsing-{role.value}")
+        sign_in.users.grant(person.id, role)
+        token, begun = sign_in.sessions.begin(person.id, PASSWORD, "127.0.0.1")
+        session = requests.Session()
+        session.trust_env = False
+        session.cookies["iryo_session"] = token
+        session.headers.update({"x-iryo-csrf": begun.csrf, "sec-fetch-site": "same-origin"})
         return session
 
     def look(self, study: str) -> None:

@@ -131,9 +131,22 @@ class Visitors:
         """
         return self._proven(self._sessions.look(self._required(headers)), method, headers)
 
-    def sends_cookie(self, headers: Mapping[str, str]) -> bool:
-        """Whether a request comes with a session's cookie, of whatever worth, or from a page."""
-        return self._name in headers.get("cookie", "") or "sec-fetch-site" in headers
+    def expected(self, headers: Mapping[str, str]) -> bool:
+        """Whether a session is what a request would be proven by.
+
+        A cookie comes with it, of whatever worth, or the script of a page sends it.
+        """
+        if self._name in headers.get("cookie", ""):
+            return True
+        return "sec-fetch-site" in headers and headers.get("sec-fetch-mode") != "navigate"
+
+    def sender(self, method: str, headers: Mapping[str, str]) -> str | None:
+        """The id of who sends a request; None where no session is expected of it.
+
+        Raises:
+            SessionRefused: as `principal`.
+        """
+        return self.principal(method, headers).id if self.expected(headers) else None
 
     def _required(self, headers: Mapping[str, str]) -> str:
         token = self.token(headers)

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from starlette.concurrency import run_in_threadpool
 
+from iryo.access.cookies import cookie_name
 from iryo.wire.aws import Gateway
 from iryo.wire.http import Request, Response
 
@@ -17,12 +18,13 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 # Served on the event loop: with the place of the frame known and its pack in a local folder this
-# takes less time than handing it to a thread and back.
+# takes less time than handing it to a thread and back. Not with a session, whose use is written.
 _INLINE: Final = "/getImageFrame"
 # What writes may wait for the database for long. It gets so many of the 40 threads and no more, so
 # that what reads is answered meanwhile.
 _WRITERS: Final = 8
 _READS: Final = ("get", "list", "search", "describe")
+_SESSION: Final = cookie_name(secure=False).encode()  # with __Host- before it, it is in it too
 _BODIES: Final = 8  # times `max_body`: what all requests together may hold
 
 
@@ -33,7 +35,7 @@ class AwsEndpoint:
         inline: serve frames on the event loop; right for stores that answer from local disk.
         turned_away: called when a request is refused because bodies take all the room.
 
-    A body is kept only if the request claims to be signed, and all together hold at most
+    A body is kept only if the request claims to come from somebody, and all together hold at most
     8 x `max_body` bytes; what is beyond is told to come again later.
     """
 
@@ -61,7 +63,7 @@ class AwsEndpoint:
             self._held -= held.size
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send, held: "_Held") -> None:
-        body = await self._body(receive, held, signed=_claims_signature(scope))
+        body = await self._body(receive, held, signed=_claims_somebody(scope))
         if body is None:
             return
         if held.over:
@@ -79,7 +81,7 @@ class AwsEndpoint:
             source=client[0] if client else "",
             received=time.perf_counter(),
         )
-        if self._inline and path.endswith(_INLINE):
+        if self._inline and path.endswith(_INLINE) and "cookie" not in request.headers:
             response = self._gateway.handle(request)
         elif _only_reads(request):
             response = await run_in_threadpool(self._gateway.handle, request)
@@ -125,9 +127,11 @@ class _Held:
         self.over = False
 
 
-def _claims_signature(scope: Scope) -> bool:
+def _claims_somebody(scope: Scope) -> bool:
+    """Whether a request claims to be signed, or to come with a session."""
     return b"X-Amz-Signature=" in scope["query_string"] or any(
-        name == b"authorization" for name, _ in scope["headers"]
+        name == b"authorization" or (name == b"cookie" and _SESSION in value)
+        for name, value in scope["headers"]
     )
 
 

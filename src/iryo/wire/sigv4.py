@@ -68,7 +68,7 @@ class Authenticated:
         region, service: of the credential scope.
         signed_at: when the client signed, aware, in UTC.
         payload: how far the body is covered: ``signed``, ``chunked`` (signed piece by piece) or
-            ``unsigned``.
+            ``unsigned``; ``session`` where no signature but a browser's session proves it.
     """
 
     key_id: str

@@ -1,10 +1,11 @@
-"""Who knocks at the door of DICOMweb: access keys by SigV4 or Basic, bearer tokens."""
+"""Who knocks at the door of DICOMweb: access keys by SigV4 or Basic, bearer tokens, sessions."""
 
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from iryo.access import Access, Principal
+from iryo.access.cookies import Visitors
 from iryo.access.credentials import Credentials
 from iryo.errors import NotAuthenticated, TooLarge
 from iryo.imaging.dicomweb.call import BODILESS
@@ -14,6 +15,7 @@ from iryo.wire.sigv4 import Verifier
 __all__ = ["Entrance"]
 
 _SIGNED = "AWS4-"
+_PRESIGNED = "X-Amz-Signature="
 
 
 @dataclass(frozen=True)
@@ -24,12 +26,15 @@ class Entrance:
         access: the access keys.
         credentials: reads Authorization headers that carry a secret or a token.
         verifier: checks signatures (SigV4), in headers or in the query of a presigned URL.
+        visitors: knows sessions of browsers. An Authorization header or a signature counts before
+            a cookie, which browsers send unasked.
         max_body: bytes of a body that must be held whole, since only it says its hash.
     """
 
     access: Access
     credentials: Credentials
     verifier: Verifier
+    visitors: Visitors
     max_body: int
 
     def at_once(self, request: Request) -> Principal | None:
@@ -40,8 +45,9 @@ class Entrance:
         """
         given = request.headers.get("authorization")
         if given is None or given.startswith(_SIGNED):
-            if given is None and "X-Amz-Signature=" not in request.query:
-                raise NotAuthenticated("found no Authorization header, expected one")
+            if given is None and _PRESIGNED not in request.query:
+                self._require_visitor(request)
+                return self.visitors.at_once(request.method, request.headers)
             proven, _ = self.verifier.verify(request)
             return self.access.principal(proven.key_id)
         return self.credentials.at_once(given)
@@ -58,8 +64,9 @@ class Entrance:
         given = request.headers.get("authorization")
         if given is not None and not given.startswith(_SIGNED):
             return self.credentials.principal(given), body
-        if given is None and "X-Amz-Signature=" not in request.query:
-            raise NotAuthenticated("found no Authorization header, expected one")
+        if given is None and _PRESIGNED not in request.query:
+            self._require_visitor(request)
+            return self.visitors.principal(request.method, request.headers), body
         if request.method in BODILESS:
             proven, _ = self.verifier.verify(request)
             return self.access.principal(proven.key_id), body
@@ -71,6 +78,10 @@ class Entrance:
         whole = self._whole(body)
         proven, whole = self.verifier.verify(replace(request, body=whole))
         return self.access.principal(proven.key_id), iter((whole,))
+
+    def _require_visitor(self, request: Request) -> None:
+        if not self.visitors.expected(request.headers):
+            raise NotAuthenticated("found neither an Authorization header nor a session")
 
     def _whole(self, body: Iterator[bytes]) -> bytes:
         whole = bytearray()

@@ -6,6 +6,7 @@ from typing import Final
 import orjson
 
 from iryo import logs
+from iryo.access.sessions import SessionRefused
 from iryo.errors import (
     AccessDenied,
     Conflict,
@@ -50,6 +51,8 @@ CHALLENGES: Final = (
     ("www-authenticate", 'Basic realm="iryo", charset="UTF-8"'),
 )
 """How one may say who one is (RFC 9110 11.6.1)."""
+SESSION_CHALLENGE: Final = ("www-authenticate", 'Session realm="iryo"')
+"""For pages: at Basic a browser would ask for a password itself, in a window of its own."""
 
 
 def status_of(error: Exception) -> int:
@@ -72,7 +75,9 @@ def failed(error: Exception, request_id: str, doing: str) -> Response:
         )
         message = _UNTOLD
     headers = [("content-type", "application/json")]
-    if status == 401:
+    if isinstance(error, SessionRefused):
+        headers.append(SESSION_CHALLENGE)
+    elif status == 401:
         headers += CHALLENGES
     if status in {429, 503}:
         headers.append(("retry-after", "2"))

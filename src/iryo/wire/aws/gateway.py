@@ -1,12 +1,12 @@
 """One port for all AWS services: authenticate, dispatch, read, call, answer."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from iryo import logs
-from iryo.errors import IryoError
+from iryo.errors import IryoError, NotAuthenticated
 from iryo.wire.aws.endpoints import Answer, Call, Endpoint
 from iryo.wire.aws.errors import AwsError, Failure, kind_of
 from iryo.wire.aws.observe import Exchange, Observer, Unobserved
@@ -37,6 +37,8 @@ class Gateway:
         region: the only region that a signature may name; None takes any.
         max_body: bytes; a longer body is refused with 413.
         observer: watches requests; None: nobody does.
+        visitor: who sends a request (method, headers) that has no signature, by the session of a
+            browser; None if it has none. It raises NotAuthenticated if that does not count.
 
     Raises:
         ValueError: a table names an operation that its model does not have, or the model asks for
@@ -53,6 +55,7 @@ class Gateway:
         region: str | None = None,
         max_body: int = 64 * 1024 * 1024,
         observer: Observer | None = None,
+        visitor: Callable[[str, Mapping[str, str]], str | None] | None = None,
     ) -> None:
         self._services: dict[str, list[Service]] = {}
         for table in tables:
@@ -62,6 +65,8 @@ class Gateway:
         self._caller = caller
         self._max_body = max_body
         self._observer: Observer = observer or Unobserved()
+        self._clock = clock
+        self._visitor = visitor or (lambda *_: None)
 
     def handle(self, request: Request) -> Response:
         """The response to `request`. Never raises; always has an x-amzn-RequestId.
@@ -98,7 +103,7 @@ class Gateway:
                     f"The body has {len(request.body)} bytes; at most {self._max_body} are taken.",
                     status=413,
                 )
-            authenticated, body = self._verifier.verify(request)
+            authenticated, body = self._prove(request)
             service, endpoint, call = self._find(authenticated, request, body, protocol)
         except Exception as error:  # noqa: BLE001 - not yet known whose words to use
             _log(error, request_id, "authentication")
@@ -124,10 +129,24 @@ class Gateway:
         except Exception as error:  # noqa: BLE001 - every failure becomes an answer
             return service.answer_failure(fail(error), protocol)
 
+    def _prove(self, request: Request) -> tuple[Authenticated, bytes]:
+        """Who sends a request, and its body; a signature counts before a session."""
+        if "authorization" not in request.headers and "X-Amz-Signature=" not in request.query:
+            try:
+                visitor = self._visitor(request.method, request.headers)
+            except NotAuthenticated as error:
+                # Where AWS says 403: pages tell by 401 that somebody has to sign in.
+                raise AwsError("UnrecognizedClientException", error.message, status=401) from None
+            if visitor is not None:
+                return Authenticated(visitor, "", "", self._clock(), "session"), request.body
+        return self._verifier.verify(request)
+
     def _find(
         self, authenticated: Authenticated, request: Request, body: bytes, protocol: str
     ) -> tuple[Service, Endpoint, Call]:
         services = self._services.get(authenticated.service)
+        if authenticated.payload == "session":  # it says nothing of a service
+            services = [one for all_of_a_name in self._services.values() for one in all_of_a_name]
         if services is None:
             raise SignatureRefused(
                 "InvalidSignatureException", "Credential should be scoped to correct service."
