@@ -182,6 +182,7 @@ KINDS: Final[Mapping[str, Kind | None]] = {
     "cli:keys.list": None,
     "cli:keys.revoke": _ROLES,
     "cli:keys.token": _LOGIN,
+    "cli:ohif": _SOFTWARE,
     "cli:peers.add": _NETWORK,
     "cli:peers.list": None,
     "cli:peers.remove": _NETWORK,

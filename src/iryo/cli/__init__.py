@@ -16,7 +16,19 @@ import typer
 from typer.core import TyperGroup
 
 from iryo import __version__
-from iryo.cli import access, backup, call, doctor, jobs, querying, restore, sending, setup, work
+from iryo.cli import (
+    access,
+    backup,
+    call,
+    doctor,
+    jobs,
+    ohif,
+    querying,
+    restore,
+    sending,
+    setup,
+    work,
+)
 from iryo.cli.shell import FAILED, INTERRUPTED, REFUSED, Shell, exit_code
 from iryo.errors import IryoError
 from iryo.imaging.cli import add_commands as add_imaging
@@ -160,6 +172,7 @@ def _build() -> typer.Typer:
     add_imaging(program)
     sending.add_commands(program)
     querying.add_commands(program)
+    ohif.add_commands(program)
     call.add_commands(program)
     jobs.add_commands(program)
     access.add_commands(program)

@@ -35,7 +35,7 @@ def open_site(app: App) -> Site:
     """The pages of an open installation."""
     settings = app.settings
     return Site(
-        (_first(), imaging_web.furniture(app.room), _console(app)),
+        (_first(), imaging_web.furniture(app.room, settings.home), _console(app)),
         HeaderGate(app),
         app.audit,
         Rules(

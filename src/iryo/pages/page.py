@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["Furniture", "Page", "Place", "Table"]
 
 FORM_BYTES: Final = 64 << 10
-_NAME: Final = re.compile(r"\{(\w+)\}")
+_NAME: Final = re.compile(r"\{(\w+(?:\.\.\.)?)\}")
 _LONGEST: Final = 256  # characters of one part of a path
 
 
@@ -28,7 +28,8 @@ class Page:
     Attributes:
         method: GET (HEAD is answered as well), POST, PUT or DELETE.
         template: its path, with a name in braces for each part that varies. What is called
-            ``{datastore}`` is the name or the id of a data store: the role is asked for there.
+            ``{datastore}`` is the name or the id of a data store: the role is asked for there. What
+            ends in dots, ``{path...}``, is all the rest of the path.
         answer: makes the answer, in a thread.
         action: what the audit log calls it; None: it shows nothing of a patient, leaves no row.
         role: what it takes; None: anybody who has signed in.
@@ -53,7 +54,9 @@ class Page:
         """Of the path, percent-encoded; its groups are the parts that vary."""
         parts = _NAME.split(self.template)
         texts = [
-            f"(?P<{part}>[^/]+)" if number % 2 else re.escape(part)
+            (f"(?P<{part[:-3]}>.*)" if part.endswith("...") else f"(?P<{part}>[^/]+)")
+            if number % 2
+            else re.escape(part)
             for number, part in enumerate(parts)
         ]
         return re.compile("".join(texts))

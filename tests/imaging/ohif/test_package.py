@@ -1,45 +1,15 @@
 """The OHIF viewer: only what is built as we know it is installed, and whole or not at all."""
 
 import gzip
-import io
 import json
-import tarfile
 from pathlib import Path
-from typing import Final
 
 import pytest
 
 from iryo.errors import InvalidInput, NotFound, Unavailable
 from iryo.imaging.ohif import Files, configuration, fetch, install, installed
 from iryo.wire.http import Request
-
-PAGE: Final = b"""<!doctype html><html><head><link rel="icon" href="/assets/favicon.ico"/>
-<script>window.PUBLIC_URL = '/';</script><script src="/app-config.js"></script>
-<script defer src="/app.bundle.0123456789abcdef0123.js"></script></head><body></body></html>"""
-CODE: Final = b"__webpack_require__.p = \"/\";\nload('/dicom-microscopy-viewer/viewer.js');\n"
-BUNDLE: Final = "package/dist/app.bundle.0123456789abcdef0123.js"
-
-
-def contents(version: str = "3.12.0", **others: bytes) -> dict[str, bytes]:
-    about = {"name": "@ohif/app", "version": version}
-    return {
-        "package/package.json": json.dumps(about).encode(),
-        "package/README.md": b"not of the viewer",
-        "package/dist/index.html": PAGE,
-        BUNDLE: CODE + b"//" + b"x" * 2000,
-        "package/dist/sw.js": b"",
-        "package/dist/assets/favicon.ico": b"icon",
-        "package/dist/ort/large.wasm": b"model",
-    } | others
-
-
-def pack(path: Path, files: dict[str, bytes]) -> Path:
-    with tarfile.open(path, "w:gz") as archive:
-        for name, content in files.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            archive.addfile(member, io.BytesIO(content))
-    return path
+from tests.imaging.ohif.tarball import BUNDLE, contents, pack
 
 
 @pytest.fixture
@@ -64,6 +34,7 @@ def test_it_is_moved_below_its_mount(home: Path, package: Path) -> None:
     bundle = (done.folder / Path(BUNDLE).name).read_bytes()
     assert b'.p = "/ohif/";' in bundle
     assert b"'/ohif/dicom-microscopy-viewer/" in bundle
+    assert b"url(/ohif/31fb93.woff2)" in (done.folder / "app.bundle.css").read_bytes()
     # The hash that browsers compute of the script as it stands in the page now.
     assert done.scripts == ("'sha256-JyHlLgHUW9jVjfyPMR4FGmKIGTPyRzi5srm1tNQTN+M='",)
 
@@ -72,7 +43,9 @@ def test_what_nobody_needs_is_left_out(home: Path, package: Path) -> None:
     folder = install(package, home).folder
     found = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     bundle = Path(BUNDLE).name
-    assert found == {"index.html", "assets/favicon.ico", bundle, bundle + ".gz", "iryo.json"}
+    assert found == {
+        "index.html", "app.bundle.css", "assets/favicon.ico", bundle, bundle + ".gz", "iryo.json",
+    }  # fmt: skip
     assert [path.name for path in home.iterdir()] == ["ohif"]
 
 
@@ -211,4 +184,4 @@ def test_the_configuration_names_what_may_be_read(files: Files) -> None:
         "</script><b>胸部",
     ]
     assert dict(response.headers)["cache-control"] == "no-store"
-    assert b'"dataSources": []' in configuration([]).body  # type: ignore[operator]
+    assert b'"dataSources": []' in configuration([]).body

@@ -51,9 +51,10 @@ _SMALL: Final = 1024
 _MANIFEST: Final = "iryo.json"
 _PATIENCE: Final = 600  # seconds for npm
 
-# What says that it lives at "/": (in which files, what, instead of it, whether it must be there).
+# What says that it lives at "/", and what is put instead of it.
 _ROOT_OF_CHUNKS: Final = (b'__webpack_require__.p = "/";', b'__webpack_require__.p = "/ohif/";')
 _ROOT_OF_PAGE: Final = (b"window.PUBLIC_URL = '/';", b"window.PUBLIC_URL = '/ohif/';")
+_ROOT_OF_STYLES: Final = (b"url(/", b"url(/ohif/")
 _MICROSCOPY: Final = (b"'/dicom-microscopy-viewer/", b"'/ohif/dicom-microscopy-viewer/")
 _LINKS: Final = re.compile(rb'\b(href|src)="/(?!/)')
 _INLINE: Final = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
@@ -249,6 +250,8 @@ def _move_below(folder: Path) -> list[str]:
             rooted += script in bundles
             script.write_bytes(code.replace(*_ROOT_OF_CHUNKS).replace(*_MICROSCOPY))
     _require(rooted == 1, bundles[0].name)
+    for style in folder.glob("*.css"):
+        style.write_bytes(style.read_bytes().replace(*_ROOT_OF_STYLES))
     # Ours says where the data is (see serving.py), and a worker for working offline would keep
     # an old version of the viewer for ever.
     for name in ("app-config.js", "sw.js", "google.js", "_headers", "_redirects", "serve.json"):

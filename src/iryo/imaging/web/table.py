@@ -5,6 +5,7 @@ from typing import Final
 
 from iryo.imaging.service.room import Room
 from iryo.imaging.web import measurements, viewer
+from iryo.imaging.web.ohif import Ohif
 from iryo.pages import Furniture, Page, Place
 
 __all__ = ["furniture"]
@@ -12,13 +13,13 @@ __all__ = ["furniture"]
 _HERE: Final = Path(__file__).parent
 
 
-def furniture(room: Room) -> Furniture:
-    """The pages of the room."""
+def furniture(room: Room, home: Path) -> Furniture:
+    """The pages of the room; `home` is the folder of the installation."""
     return Furniture(
         name="imaging",
         templates=_HERE / "templates",
         locale=_HERE / "locale",
-        pages=_pages(room),
+        pages=(*_pages(room), *Ohif(room, home).pages),
         places=_places(),
     )
 
