@@ -12,6 +12,7 @@ _COMMIT: Final = "imaging/dimse/test_commitment.py::"
 _ENGINE: Final = "imaging/service/query/test_engine.py::"
 _FIND: Final = "imaging/dimse/test_finding.py::"
 _HOSTILE: Final = "imaging/dimse/test_hostile.py::"
+_MOMENTS: Final = "imaging/service/query/test_moments.py::"
 _MATCHING: Final = "imaging/service/query/test_matching.py::"
 _OFFER: Final = "imaging/dimse/test_offer.py::"
 _GET: Final = "imaging/dimse/test_retrieving.py::"
@@ -104,10 +105,10 @@ DIMSE: Final = (
             f"{_MATCHING}test_ranges_of_dates",
             f"{_MATCHING}test_ranges_of_times",
             f"{_MATCHING}test_moments",
+            f"{_MOMENTS}test_ranges_are_of_moments_whatever_their_offsets",
             f"{_ENGINE}test_date_and_time_are_one_range_where_that_is_agreed",
         ),
-        State.PARTLY,
-        "offsets from UTC in DT are not reckoned with",
+        note="where only one side says its offset from UTC, what the clocks showed is compared",
     ),
     Clause(
         "PS3.4",
@@ -159,7 +160,8 @@ DIMSE: Final = (
         "extended negotiation: relational queries, date and time, fuzzy names",
         (f"{_FIND}test_what_is_agreed_on", f"{_FIND}test_fuzzy_where_negotiated"),
         State.PARTLY,
-        "no adjustment of time zones, no multi-frame view; no relational retrieval",
+        "DA and TM are not adjusted to the time zone of the query (byte 4 is answered 0), no "
+        "enhanced multi-frame view (byte 5 is answered 0); no relational retrieval",
     ),
     Clause(
         "PS3.4",

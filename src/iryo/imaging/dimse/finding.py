@@ -33,10 +33,9 @@ _STUDY: Final = 0x0020000D
 _CHARSET: Final = 0x00080005
 _RETRIEVE_TITLE: Final = 0x00080054
 _AVAILABILITY: Final = 0x00080056
+_ZONE: Final = 0x00080201
 # Of the question itself: Specific Character Set, level, view, who has it, zone.
-_NO_KEYS: Final = frozenset(
-    {_CHARSET, LEVEL, 0x00080053, _RETRIEVE_TITLE, _AVAILABILITY, 0x00080201}
-)
+_NO_KEYS: Final = frozenset({_CHARSET, LEVEL, 0x00080053, _RETRIEVE_TITLE, _AVAILABILITY, _ZONE})
 _COMBINED, _FUZZY = 1, 2  # bytes of the application information, PS3.4 C.5.1.1
 
 
@@ -83,8 +82,11 @@ def question_of(identifier: Identifier, root: Root, extended: bytes) -> Question
             f"found Query/Retrieve Level {identifier.level[:16]!r}, expected one of "
             f"{', '.join(_OF_ROOT[root])}"
         )
+    # The zone is no key: it says of which one times are that say none themselves.
     keys = tuple(
-        Key(path, value) for path, value in identifier.paths() if path[0] not in _NO_KEYS and value
+        Key(path, value)
+        for path, value in identifier.paths()
+        if (path[0] not in _NO_KEYS or path == (_ZONE,)) and value
     )
     tags = {path[0] for path, _ in identifier.paths()} - _NO_KEYS
     return Question(

@@ -78,6 +78,8 @@ def fill(folder: Path) -> Path:
         StudyDescription="chest",
         NumberOfFrames=1,
         ImageComments="one of a kind",
+        AcquisitionDateTime="20240502003000",
+        TimezoneOffsetFromUTC="+0900",
     )
     make_instance(
         folder / "3",

@@ -167,6 +167,13 @@ INSTANCES: list[tuple[dict[str, str], list[str]]] = [
     ({"ImageComments": "one*"}, ["1.2.2.1.1"]),
     ({"NumberOfFrames": "1"}, ["1.2.2.1.1"]),
     ({"PatientName": "yamamoto*"}, ["1.2.2.1.1"]),
+    # C.2.2.2.5 moments: the offset stands with the value, the data set, or the query
+    ({"AcquisitionDateTime": "20240502"}, ["1.2.2.1.1"]),
+    ({"AcquisitionDateTime": "20240501153000+0000"}, ["1.2.2.1.1"]),
+    ({"AcquisitionDateTime": "20240501103000-0500-"}, ["1.2.2.1.1"]),
+    ({"AcquisitionDateTime": "20240502+0000"}, []),
+    ({"AcquisitionDateTime": "20240501", "TimezoneOffsetFromUTC": "+0000"}, ["1.2.2.1.1"]),
+    ({"AcquisitionDateTime": "20240501", "TimezoneOffsetFromUTC": "+1000"}, []),
 ]
 
 
@@ -269,6 +276,7 @@ REFUSED: list[tuple[Level, dict[str, str], str]] = [
     (Level.STUDY, {"StudyDate": "yesterday"}, "StudyDate"),
     (Level.STUDY, {"StudyDate": "-"}, "StudyDate"),
     (Level.STUDY, {"StudyTime": "25h"}, "StudyTime"),
+    (Level.STUDY, {"TimezoneOffsetFromUTC": "Tokyo"}, "TimezoneOffsetFromUTC"),
     (Level.STUDY, {"PatientID.StudyDate": "20240501"}, "PatientID"),
     (Level.SERIES, {"RequestAttributesSequence": "x"}, "RequestAttributesSequence"),
 ]
@@ -310,8 +318,8 @@ def test_what_answers_have(archive: House) -> None:
     assert one["00400275"]["Value"][1]["00400009"]["Value"] == ["SPS2"]
     instance = objects(answers(archive, Level.INSTANCE, asked={"SOPInstanceUID": "1.2.2.1.1"}))[0]
     assert tags(instance) == {
-        "00080005", "00080016", "00080018", "00080056", "0020000D", "0020000E", "00200013",
-        "00280008", "00280010", "00280011", "00280100",
+        "00080005", "00080016", "00080018", "00080056", "00080201", "0020000D", "0020000E",
+        "00200013", "00280008", "00280010", "00280011", "00280100",
     }  # fmt: skip
     number = {"InstanceNumber": "2"}
     whole = frozenset({Level.STUDY, Level.SERIES})

@@ -30,6 +30,7 @@ from iryo.imaging.service.document import missing
 from iryo.imaging.service.instance_rows import InstanceRow, SeriesRows
 from iryo.imaging.service.query.listing import merged, series_rows, streamed, upper_of
 from iryo.imaging.service.query.matching import Test, Tree, holds
+from iryo.imaging.service.query.moments import ZONE
 from iryo.imaging.service.query.question import Found
 from iryo.imaging.service.query.wanted import Wanted
 from iryo.imaging.service.room import Room
@@ -176,7 +177,7 @@ def _held(room: Room, row: Row[Any]) -> SeriesRows | None:
 def _values(one: InstanceRow, tests: Tree) -> Values:
     """The attributes that are tested: of those that each answer has, if they are enough."""
     known = one.needed()
-    return known if _NEEDED.issuperset(tests) else picked(one.said(), tests)
+    return known if _NEEDED.issuperset(tests) else picked(one.said(), (*tests, ZONE))
 
 
 def _of_row(row: Row[Any], wanted: Wanted) -> Values:

@@ -16,6 +16,14 @@ from iryo.errors import InvalidInput
 from iryo.imaging.attributes import Values, level_of_tag, tag_text, vr_of
 from iryo.imaging.names import words
 from iryo.imaging.service.catalogue import folded_name
+from iryo.imaging.service.query.moments import (
+    ZONE,
+    Moments,
+    end_of,
+    is_moment,
+    sortable,
+    split_moments,
+)
 from iryo.imaging.service.query.question import Key, Level
 
 __all__ = ["Test", "Tree", "as_tree", "by_level", "holds", "name_of", "parse", "wild"]
@@ -26,11 +34,7 @@ _NUMBERS: Final = frozenset({"IS", "DS", "US", "SS", "UL", "SL", "UV", "SV", "FL
 _GROUPS: Final = ("Alphabetic", "Ideographic", "Phonetic")
 _DATE: Final = re.compile(r"\d{4}\.?\d{2}\.?\d{2}", re.ASCII)
 _TIME: Final = re.compile(r"\d{2}(:?\d{2}(:?\d{2}(\.\d{1,6})?)?)?", re.ASCII)
-_PART_OF_DT: Final = r"\d{4}(?:\d{2}){0,5}(?:\.\d{1,6})?(?:[+-](?:0\d|1[0-4])[0-5]\d)?"
-_MOMENT: Final = re.compile(_PART_OF_DT, re.ASCII)
-_MOMENTS: Final = re.compile(f"({_PART_OF_DT})?-({_PART_OF_DT})?", re.ASCII)
 _FORMS: Final = {"DA": _DATE, "TM": _TIME}
-_LAST: Final = "~"  # follows all digits
 _LONGEST: Final = 4096
 
 
@@ -44,6 +48,7 @@ class Test:
         values: of which one must match; none: any value does, or none at all.
         low, high: ends of a range of texts that sort; empty: open.
         ranged: whether it is a range.
+        moments: the range, of DT.
         fuzzy: for the words of names.
     """
 
@@ -53,6 +58,7 @@ class Test:
     low: str = ""
     high: str = ""
     ranged: bool = False
+    moments: Moments | None = None
     fuzzy: bool = False
 
     @property
@@ -65,14 +71,16 @@ class Test:
         """The values as regular expressions."""
         return tuple(_pattern(value) for value in self.values)
 
-    def meets(self, found: Sequence[Any]) -> bool:
-        """Whether one of the values of an attribute matches."""
-        return self.universal or any(self._one(value) for value in found if value is not None)
+    def meets(self, found: Sequence[Any], zone: str = "") -> bool:
+        """Whether one of the values of an attribute matches; `zone`: the offset of its data set."""
+        return self.universal or any(self._one(value, zone) for value in found if value is not None)
 
-    def _one(self, value: Any) -> bool:
+    def _one(self, value: Any, zone: str) -> bool:
         if self.vr == "PN":
             return isinstance(value, dict) and self._named(value)
         text = str(value).strip(" \0")
+        if self.moments is not None:
+            return bool(text) and self.moments.have(text, zone)
         if self.ranged:
             return self.low <= sortable(self.vr, text) <= self.high if text else False
         if self.vr in _NUMBERS:
@@ -135,21 +143,8 @@ def _same_number(found: str, wanted: str) -> bool:
         return found == wanted
 
 
-def sortable(vr: str, text: str) -> str:
-    """A date, a time or both as a text that sorts among those of its VR."""
-    if vr == "DT":
-        text = re.split(r"[+-]", text, maxsplit=1)[0]
-    whole, point, fraction = text.partition(".")
-    if vr == "DA":
-        return "".join(c for c in text if c.isdigit())[:8]
-    digits = "".join(c for c in whole if c.isdigit())
-    if not point:
-        return digits
-    return f"{digits}.{fraction.ljust(6, '0')[:6]}"
-
-
-def parse(key: Key, *, fuzzy: bool = False) -> Test:
-    """What the last tag of a key asks.
+def parse(key: Key, *, fuzzy: bool = False, zone: str = "") -> Test:
+    """What the last tag of a key asks; `zone`: the offset from UTC of a DT that says none.
 
     Raises:
         InvalidInput: the value is none of its VR, or the attribute is not known.
@@ -171,7 +166,7 @@ def parse(key: Key, *, fuzzy: bool = False) -> Test:
     if not text.strip("*"):
         return Test(tag, vr)
     if vr in {"DA", "TM", "DT"}:
-        return _dated(tag, vr, text, name)
+        return _dated(tag, vr, text, name, zone)
     whole = vr in _WHOLE
     parts = [text] if whole else [part.strip() for part in text.split("\\") if part.strip()]
     if vr in _WILD and any(not part.strip("*") for part in parts):
@@ -183,23 +178,16 @@ def parse(key: Key, *, fuzzy: bool = False) -> Test:
     return Test(tag, vr, tuple(parts))
 
 
-def _dated(tag: int, vr: str, text: str, name: str) -> Test:
+def _dated(tag: int, vr: str, text: str, name: str, zone: str) -> Test:
     low, high = _ends(vr, text, name)
-    return Test(
-        tag,
-        vr,
-        low=sortable(vr, low) if low else "",
-        high=sortable(vr, high) + _LAST if high else _LAST,
-        ranged=True,
-    )
+    moments = Moments(low, high, zone) if vr == "DT" else None
+    first, last = sortable(vr, low) if low else "", end_of(vr, high)
+    return Test(tag, vr, low=first, high=last, ranged=True, moments=moments)
 
 
 def _ends(vr: str, text: str, name: str) -> tuple[str, str]:
     if vr == "DT":
-        if _MOMENT.fullmatch(text):
-            return text, text
-        found = _MOMENTS.fullmatch(text)
-        ends = (found[1] or "", found[2] or "") if found else ("", "")
+        ends = (text, text) if is_moment(text) else split_moments(text)
     else:
         first, dash, last = (part.strip() for part in text.partition("-"))
         ends = (first, last) if dash else (first, first)
@@ -219,8 +207,10 @@ Tree = dict[int, "Test | Tree"]
 """Tests by tag; those of a sequence are held by one of its items together."""
 
 
-def as_tree(keys: Sequence[Key], *, fuzzy: bool = False) -> Tree:
+def as_tree(keys: Sequence[Key], *, fuzzy: bool = False, zone: str = "") -> Tree:
     """The keys as tests, one for each attribute (PS3.4 C.2.2.2.6 for sequences).
+
+    `zone` is the offset from UTC of those that say none.
 
     Raises:
         InvalidInput: as `parse`; two keys for one attribute; no sequence where one must be.
@@ -239,23 +229,32 @@ def as_tree(keys: Sequence[Key], *, fuzzy: bool = False) -> Tree:
             if below is not here:
                 raise InvalidInput(f"found two keys for {_name(tag)}", where=_name(tag))
         last = key.path[-1]
-        test = parse(key, fuzzy=fuzzy)
+        test = parse(key, fuzzy=fuzzy, zone=zone)
         if last in here and here[last] != test:
             raise InvalidInput(f"found two keys for {_name(last)}", where=_name(last))
         here[last] = test
     return tree
 
 
-def holds(tree: Tree, values: Values) -> bool:
-    """Whether the attributes of a data set or an item match all of a tree."""
+def holds(tree: Tree, values: Values, zone: str = "") -> bool:
+    """Whether the attributes of a data set or an item match all of a tree.
+
+    `zone` is the offset from UTC of the data set around an item; its own counts more.
+    """
+    zone = _zone(values) or zone
     for tag, test in tree.items():
         found = values.get(tag_text(tag), {}).get("Value", ())
         if isinstance(test, Test):
-            if not test.meets(found):
+            if not test.meets(found, zone):
                 return False
-        elif _asks(test) and not any(holds(test, item) for item in found):
+        elif _asks(test) and not any(holds(test, item, zone) for item in found):
             return False
     return True
+
+
+def _zone(values: Values) -> str:
+    found = values.get(tag_text(ZONE), {}).get("Value") or [""]
+    return str(found[0] or "").strip()
 
 
 def _asks(tree: Tree) -> bool:
