@@ -182,6 +182,22 @@ def test_a_viewer_sees_something_after_the_first_kilobytes(library: Library) -> 
     assert np.array_equal(small, imagecodecs.htj2k_decode(whole, skipres=4))
 
 
+def test_who_takes_several_forms_gets_one_that_is_possible(library: Library) -> None:
+    """HTJ2K holds no single bits: then what the client likes next best."""
+    session, url = library.place.session(), library.url("liver_1frame.dcm") + "/frames/1"
+    session.headers["accept"] = "image/jphc, application/octet-stream;q=0.5"
+    answer = session.get(url)
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("application/octet-stream")
+    bits = np.unpackbits(np.frombuffer(answer.content, np.uint8), bitorder="little")
+    pixels = library.original("liver_1frame.dcm").pixel_array
+    assert np.array_equal(bits[: pixels.size], pixels.ravel())
+    session.headers["accept"] = "image/jphc"
+    refused = session.get(url)
+    assert refused.status_code == 406
+    assert "cannot hold these samples" in refused.text
+
+
 def test_the_checker_of_others_finds_nothing_new(library: Library, tmp_path: Path) -> None:
     """Dciodvfy (dicom3tools) says of what is retrieved what it says of the file."""
     program = shutil.which("dciodvfy")

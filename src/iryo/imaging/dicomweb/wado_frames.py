@@ -1,6 +1,6 @@
 """Frames (PS3.18 10.4, resource 10.4.1.1.6): as they are stored, or in another transfer syntax."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import lru_cache
 from typing import Final
 
@@ -149,12 +149,37 @@ def whole(call: Call, held: HeldFrames) -> Response:
 
 
 def frames_body(call: Call, held: HeldFrames, numbers: tuple[int, ...]) -> Response:
-    """The answer that gives frames of an instance, by their numbers from 1."""
-    stored, alone = held.stored_syntax, len(numbers) == 1
-    if call.query or len(call.headers.get("accept", "")) > 1024:
-        form = chosen(call, forms(stored, alone=alone))
-    else:
-        form = _chosen(call.headers.get("accept"), stored, alone=alone)
+    """The answer that gives frames of an instance, by their numbers from 1.
+
+    Of some samples (single bits, floats) not every syntax can be given: then the client gets what
+    it likes next best.
+    """
+    alone = len(numbers) == 1
+    form = _form(call, held.stored_syntax, alone=alone)
+    refused: set[str | None] = set()
+    while True:
+        try:
+            return _given(call, held, numbers, form)
+        except NotAcceptable as error:
+            refused.add(form.transfer_syntax)
+            try:
+                form = _form(call, held.stored_syntax, alone=alone, refused=refused)
+            except NotAcceptable:
+                raise error from None
+
+
+def _form(call: Call, stored: str, *, alone: bool, refused: Collection[str | None] = ()) -> Form:
+    """What the client likes best of what has not turned out to be impossible."""
+    accept = call.headers.get("accept")
+    short = not call.query and len(accept or "") <= 1024
+    if short and not refused:
+        return _chosen(accept, stored, alone=alone)
+    possible = [one for one in forms(stored, alone=alone) if one.transfer_syntax not in refused]
+    return choose(acceptable(accept), possible) if short else chosen(call, possible)
+
+
+def _given(call: Call, held: HeldFrames, numbers: tuple[int, ...], form: Form) -> Response:
+    alone = len(numbers) == 1
     listed = ".".join(map(str, numbers)) if len(numbers) < 20 else f"{hash(numbers):x}"
     etag = f'"{held.held.key}.{listed}.{form.media_type}.{form.transfer_syntax}"'
     known = not_modified(call, etag)
