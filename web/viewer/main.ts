@@ -3,9 +3,10 @@
 import type { Plugin } from "./plug";
 import { Shades, whole } from "./painter";
 import type { ViewerState } from "./state";
+import { plugin } from "./tools";
 import { Viewer } from "./viewer";
 
-const PLUGINS: readonly Plugin[] = [];
+const PLUGINS: readonly Plugin[] = [plugin()];
 
 class ViewerElement extends HTMLElement {
   private viewer: Viewer | undefined;
