@@ -10,8 +10,6 @@ import pytest
 from pydicom.data import get_testdata_file
 from sqlalchemy import select, update
 
-from iryo.dicom import Look
-from iryo.dicom.looks import Table
 from iryo.dicom.syntaxes import EXPLICIT_LITTLE
 from iryo.errors import Damaged, NotAcceptable, NotFound, Quarantined
 from iryo.imaging.service import frames
@@ -81,18 +79,18 @@ def test_a_decoded_frame_is_remembered(house: House) -> None:
 
 def test_what_headers_say_is_remembered(house: House) -> None:
     filled(house, 1, each=1)
-    held, memory = find(house.room, place(house)), house.room.places.by_series
-    assert memory.described(held.held.key) is None
-    assert memory.look(held.held.key, 1) is None
+    held, said = find(house.room, place(house)), house.room.places.by_series.said
+    key = held.held.key
+    assert said.described(key) is None
+    assert said.look(key, 1) is None
     seen = held.look(1)
-    assert memory.described(held.held.key) is held.description
-    assert memory.look(held.held.key, 1) is seen
-    memory.clear()
-    assert memory.described(held.held.key) is None
-    assert memory.look(held.held.key, 1) is None
-    large = Look(voi=Table(0, 16, np.zeros(65536, np.int64)))
-    memory.remember_look("1", 1, large)
-    assert memory.look("1", 1) is None
+    assert said.look(key, 1) is seen
+    found = said.described(key)
+    assert found is not None
+    assert found.pixels is held.description
+    house.room.places.clear()
+    assert said.described(key) is None
+    assert said.look(key, 1) is None
 
 
 def test_one_at_a_time_of_a_long_series(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,7 +27,6 @@ from iryo.imaging.service.rendering import (
     Wish,
     animation,
     picture,
-    representative,
 )
 from iryo.imaging.service.retrieve import Stored, stored_instances
 from iryo.wire import multipart_write
@@ -82,7 +81,7 @@ def _answer(
     wish = _wish(call)
     moving = form == Form(GIF) and len(frames) > 1
     if not form.multipart and not moving and whole is not None:
-        frames = [(whole, representative(whole))]
+        frames = [(whole, whole.representative)]
     text = f"{form} {wish} {[(held.held.key, number) for held, number in frames]}"
     etag = f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
     known = not_modified(call, etag)
@@ -151,7 +150,7 @@ def rendered(call: Call) -> Response:
             url = location(call, one.study_uid, one.series_uid, one.sop_instance_uid)
             held = _held(call, one)
             try:
-                body = picture(held, representative(held), wish, form.media_type)
+                body = picture(held, held.representative, wish, form.media_type)
             except NotAcceptable:
                 continue  # video, for one
             headers = (("Content-Type", form.media_type), ("Content-Location", f"{url}/rendered"))
@@ -170,14 +169,14 @@ def thumbnail(call: Call) -> Response:
     if not held.count:
         raise NotFound("found an instance without pixel data")
     text = call.path.get("frames")
-    number = representative(held) if text is None else parse_numbers(text, held.count)[0]
+    number = held.representative if text is None else parse_numbers(text, held.count)[0]
     return of_one_frame(call, held, number, form.media_type, wish)
 
 
 def _one(call: Call, found: Sequence[Stored], media_type: str, wish: Wish) -> Response:
     """The picture that stands for several instances: of the one in the middle."""
     held = _held(call, found[len(found) // 2])
-    return of_one_frame(call, held, representative(held), media_type, wish)
+    return of_one_frame(call, held, held.representative, media_type, wish)
 
 
 def of_one_frame(

@@ -13,7 +13,7 @@ from iryo.imaging.dicomweb.wado_rendered import (
     whole_number,
 )
 from iryo.imaging.service.frames import HeldFrames, Place, find, parse_numbers
-from iryo.imaging.service.rendering import GIF, JPEG, PNG, Region, Wish, representative
+from iryo.imaging.service.rendering import GIF, JPEG, PNG, Region, Wish
 from iryo.imaging.service.retrieve import stored_instances
 from iryo.wire.accept import Form, acceptable, choose
 from iryo.wire.http import Response
@@ -106,7 +106,7 @@ def _file(call: Call, place: Place) -> Response:
 def _number(call: Call, held: HeldFrames) -> int:
     text = single(call, "frameNumber")
     if text is None:
-        return representative(held)
+        return held.representative
     numbers = parse_numbers(text, held.count)
     if len(numbers) > 1:
         raise InvalidInput("found several frame numbers, expected one", where="frameNumber")

@@ -29,6 +29,7 @@ from iryo.imaging.service.known import KnownInstance
 from iryo.imaging.service.pictures import Decoded, Recent
 from iryo.imaging.service.read import quarantined
 from iryo.imaging.service.room import Room
+from iryo.imaging.service.said import Described
 from iryo.imaging.service.series_places import HeldInstance, KnownSeries, SeriesKey
 from iryo.imaging.store import damage, image_set_members, image_sets, instances
 
@@ -36,6 +37,8 @@ __all__ = ["HeldFrames", "Place", "find", "parse_numbers", "remembered"]
 
 _AT_ONCE: Final = 2000  # instances of a series that are remembered with the first
 _MOST_NUMBERS: Final = 100_000
+_LOOKS: Final = 256  # frames of an instance of which is read at once how they are to be seen
+_REPRESENTATIVE: Final = 0x00286010
 T = TypeVar("T")
 
 
@@ -259,20 +262,33 @@ class HeldFrames:
         )
 
     @cached_property
+    def _described(self) -> Described:
+        memory, key = self._room.places.by_series.said, self.held.key
+        said = memory.described(key)
+        if said is None:
+            pixels = describe_stored(self.header)
+            if pixels is None:
+                raise NotFound("found an instance without pixel data")
+            said = Described(pixels, self.header.instance.integer(_REPRESENTATIVE))
+            memory.describe(key, said)
+        return said
+
+    @property
     def description(self) -> PixelDescription:
         """What the header says of the pixels.
 
         Raises:
             NotFound: there are none.
         """
-        memory = self._room.places.by_series
-        found = memory.described(self.held.key)
-        if found is None:
-            found = describe_stored(self.header)
-            if found is None:
-                raise NotFound("found an instance without pixel data")
-            memory.remember_described(self.held.key, found)
-        return found
+        return self._described.pixels
+
+    @property
+    def representative(self) -> int:
+        """The number of the frame that stands for all: (0028,6010), else that in the middle."""
+        if self.count == 1:
+            return 1
+        number = self._described.representative
+        return number if number and 0 < number <= self.count else (self.count + 1) // 2
 
     def look(self, number: int) -> Look:
         """How frame `number` (from 1) is to be seen.
@@ -280,11 +296,18 @@ class HeldFrames:
         Raises:
             NotFound: there are no pixels.
         """
-        memory = self._room.places.by_series
-        seen = memory.look(self.held.key, number)
+        memory, key = self._room.places.by_series.said, self.held.key
+        seen = memory.look(key, number)
         if seen is None:
-            seen = look(self.header.instance, self.description, number - 1)
-            memory.remember_look(self.held.key, number, seen)
+            # The header is at hand now: those beside it will be asked for as well.
+            first = (number - 1) // _LOOKS * _LOOKS + 1
+            instance, described = self.header.instance, self.description
+            looks = {
+                one: look(instance, described, one - 1)
+                for one in range(first, min(first + _LOOKS, self.count + 1))
+            }
+            memory.remember(key, looks)
+            seen = looks[number]
         return seen
 
     def decoded(self, number: int, reduce: int = 0) -> Decoded:

@@ -28,7 +28,6 @@ __all__ = [
     "animation",
     "frame_delays",
     "picture",
-    "representative",
 ]
 
 JPEG: Final = "image/jpeg"
@@ -42,7 +41,6 @@ FUNCTIONS: Final = {
     "linear_exact": "LINEAR_EXACT",
     "sigmoid": "SIGMOID",
 }
-_REPRESENTATIVE: Final = 0x00286010
 _TIME: Final = 0x00181063
 _TIME_VECTOR: Final = 0x00181065
 _DISPLAY_RATE: Final = 0x00082144
@@ -90,16 +88,6 @@ class Wish:
     region: Region | None = None
     fractions: bool = False
     quality: int = QUALITY
-
-
-def representative(held: HeldFrames) -> int:
-    """The number of the frame that stands for all: (0028,6010), else that in the middle."""
-    if held.count == 1:
-        return 1
-    number = held.header.instance.integer(_REPRESENTATIVE)
-    if number is not None and 0 < number <= held.count:
-        return number
-    return (held.count + 1) // 2
 
 
 def picture(held: HeldFrames, number: int, wish: Wish, media_type: str) -> bytes:

@@ -9,10 +9,10 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Final, TypeVar
+from typing import Final
 
-from iryo.dicom import Look, PixelDescription
 from iryo.imaging.service.known import KnownInstance
+from iryo.imaging.service.said import Said
 
 __all__ = ["HeldInstance", "KnownSeries", "SeriesKey", "SeriesPlaces"]
 
@@ -22,10 +22,6 @@ SeriesKey = tuple[str, str, str, str | None]
 _BELIEVED_SECONDS: Final = 5.0
 _KEPT_BYTES: Final = 64 << 20
 _COST: Final = 1000  # bytes of an instance besides its frame table, about
-_LOOKS: Final = 4096
-_TABLES: Final = 16 << 10  # bytes of the tables of a look that is remembered
-K = TypeVar("K")
-V = TypeVar("V")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +75,7 @@ class SeriesPlaces:
         self._known: OrderedDict[SeriesKey, KnownSeries] = OrderedDict()
         self._cost = 0
         self._lock = Lock()
-        self._described: OrderedDict[str, PixelDescription] = OrderedDict()
-        self._looks: OrderedDict[tuple[str, int], Look] = OrderedDict()
+        self.said = Said()
 
     def find(self, key: SeriesKey, sop_instance_uid: str) -> HeldInstance | None:
         """What is known of an instance, None when it must be asked."""
@@ -120,31 +115,6 @@ class SeriesPlaces:
                 self._drop(next(iter(self._known)))
         self.believe(known)
 
-    def described(self, key: str) -> PixelDescription | None:
-        """What the header of a stored instance says of its pixels; None where it must be read.
-
-        It never changes.
-        """
-        return self._described.get(key)
-
-    def remember_described(self, key: str, description: PixelDescription) -> None:
-        """What was read of a header."""
-        with self._lock:
-            _keep(self._described, key, description)
-
-    def look(self, key: str, number: int) -> Look | None:
-        """How frame `number` (from 1) of a stored instance is to be seen; None: ask its header.
-
-        It never changes.
-        """
-        return self._looks.get((key, number))
-
-    def remember_look(self, key: str, number: int, seen: Look) -> None:
-        """What was read of a header; not with tables that would take much room."""
-        if seen.table_bytes <= _TABLES:
-            with self._lock:
-                _keep(self._looks, (key, number), seen)
-
     def forget(self, image_set_id: str, instance_keys: Collection[str] = ()) -> None:
         """This image set, or these of its instances, have changed: ask before they are read."""
         with self._lock:
@@ -169,18 +139,10 @@ class SeriesPlaces:
         """Stored instances have been damaged, healed or moved: ask of all of them again."""
         with self._lock:
             self._known.clear()
-            self._described.clear()
-            self._looks.clear()
             self._cost = 0
+        self.said.clear()
 
     def _drop(self, key: SeriesKey) -> None:
         gone = self._known.pop(key, None)
         if gone is not None:
             self._cost -= gone.cost
-
-
-def _keep(memory: OrderedDict[K, V], key: K, value: V) -> None:
-    """Remember something, and forget the oldest of what is too much."""
-    memory[key] = value
-    while len(memory) > _LOOKS:
-        memory.popitem(last=False)
