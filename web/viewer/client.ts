@@ -2,6 +2,8 @@
 // is asked again, ever more seldom, until it is there.
 
 import type { Attributes } from "./dataset";
+import { stored } from "./described";
+import type { Frame } from "./frames";
 
 /** What is asked for is not there (any more). */
 export class Gone extends Error {}
@@ -22,7 +24,9 @@ export const backOff = (failures: number): number => Math.min(0.25 * 2 ** Math.m
 
 /** Of a gateway whose server is away, of a server that starts or has too much to do. */
 const PASSING = new Set([429, 502, 503, 504]);
-const FRAMES = "image/jphc, application/octet-stream;q=0.5";
+const HTJ2K = "image/jphc, application/octet-stream;q=0.5";
+/** Of samples that HTJ2K does not hold: single bits, 32 bits, floating point. */
+const NATIVE = "application/octet-stream";
 const JSON_TYPE = "application/dicom+json";
 
 export class Client {
@@ -75,9 +79,11 @@ export class Client {
   }
 
   /** A frame as HTJ2K, or uncompressed where it cannot be that; perhaps only some bytes of it. */
-  async frame(study: string, series: string, instance: string, frame: number, signal: AbortSignal, from = 0, to?: number): Promise<Part> {
+  async frame(of: Frame, signal: AbortSignal, from = 0, to?: number): Promise<Part> {
+    const { studyUid: study, seriesUid: series, sopInstanceUid: instance, frame } = of;
+    const { bitsAllocated } = stored(of.instance);
     const url = this.url(study, series, `instances/${encodeURIComponent(instance)}/frames/${frame}`);
-    const headers: Record<string, string> = { Accept: FRAMES };
+    const headers: Record<string, string> = { Accept: bitsAllocated === 8 || bitsAllocated === 16 ? HTJ2K : NATIVE };
     if (from > 0 || to !== undefined) headers["Range"] = `bytes=${from}-${to === undefined ? "" : to - 1}`;
     const answer = await this.ask(url, headers, signal);
     const bytes = new Uint8Array(await answer.arrayBuffer());

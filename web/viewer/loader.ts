@@ -51,6 +51,7 @@ export class Loader {
   private urgent = 0;
   /** What is wanted although it is not on the screen, such as the slices of a volume. */
   private readonly extra = new Map<string, Frame>();
+  private asked = 0;
   private orders: readonly (readonly Frame[])[] = [];
 
   constructor(
@@ -102,7 +103,11 @@ export class Loader {
   alsoWant(frame: Frame): void {
     if (this.cache.has(frame.key)) return;
     this.extra.set(frame.key, frame);
-    if (!this.wantedKeys.has(frame.key)) this.want(this.orders);
+    // A volume is asked for slice by slice: they are looked at together.
+    this.asked ||= setTimeout(() => {
+      this.asked = 0;
+      this.want(this.orders);
+    }) as unknown as number;
   }
 
   /** Ask again for what failed. */
@@ -149,9 +154,8 @@ export class Loader {
 
   /** All bytes of a frame; of an urgent one the beginning first, and a coarse image of that. */
   private async fetch(frame: Frame, urgent: boolean, signal: AbortSignal): Promise<Part> {
-    const { studyUid, seriesUid, sopInstanceUid } = frame;
     const ask = async (from: number, to?: number): Promise<Part> => {
-      const part = await this.client.frame(studyUid, seriesUid, sopInstanceUid, frame.frame, signal, from, to);
+      const part = await this.client.frame(frame, signal, from, to);
       this.counts.bytesLoaded += part.bytes.length;
       return part;
     };

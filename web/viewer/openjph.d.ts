@@ -7,6 +7,7 @@ declare module "@cornerstonejs/codec-openjph" {
     readonly bitsPerSample: number;
     readonly componentCount: number;
     readonly isSigned: boolean;
+    readonly isUsingColorTransform: boolean;
   }
   export interface Decoder {
     /** A buffer in the module's memory, for the codestream. */

@@ -44,7 +44,7 @@ export function native(bytes: Uint8Array<ArrayBuffer>, how: Stored): Raster {
   if (bytes.length < needed) throw new Error(`found ${bytes.length} bytes, expected ${needed}`);
   if (how.bitsAllocated === 1) return { columns, rows, samples: 1, data: unpacked(bytes, count) };
   if (how.bitsAllocated <= 16) {
-    const ordered = how.samples === 3 && how.planar ? interleaved(bytes, how) : bytes;
+    const ordered = how.samples === 3 && how.planar ? interleaved(bytes, columns * rows, how.bitsAllocated / 8) : bytes;
     return raster(ordered, how, { columns, rows, bits: how.bitsAllocated, signed: how.signed });
   }
   const { buffer, byteOffset } = bytes;
@@ -62,13 +62,30 @@ function unpacked(bytes: Uint8Array, count: number): Uint8Array {
   return data;
 }
 
-function interleaved(bytes: Uint8Array<ArrayBuffer>, how: Stored): Uint8Array<ArrayBuffer> {
-  const plane = how.columns * how.rows;
-  const size = how.bitsAllocated / 8;
+/** Three planes, one after the other, to pixels of three samples. */
+function interleaved(bytes: Uint8Array<ArrayBuffer>, plane: number, size: number): Uint8Array<ArrayBuffer> {
   const out = new Uint8Array(plane * 3 * size);
   for (let part = 0; part < 3; part++) {
     for (let index = 0; index < plane; index++) {
       for (let byte = 0; byte < size; byte++) out[(index * 3 + part) * size + byte] = bytes[(part * plane + index) * size + byte]!;
+    }
+  }
+  return out;
+}
+
+/**
+ * Three components that the decoder has mixed up, in order again. Without a component transform it is
+ * given line after line of the first, then of the second, and lays each three of them together as if
+ * they were one line of red, green and blue (found by trying codec-openjph 2.4.11).
+ */
+export function unmixed(bytes: Uint8Array<ArrayBuffer>, columns: number, rows: number, size: number): Uint8Array<ArrayBuffer> {
+  const out = new Uint8Array(columns * rows * 3 * size);
+  for (let line = 0; line < 3 * rows; line++) {
+    const [part, row] = [Math.floor(line / rows), line % rows];
+    let from = (Math.floor(line / 3) * columns * 3 + (line % 3)) * size;
+    let to = (row * columns * 3 + part) * size;
+    for (let column = 0; column < columns; column++, from += 3 * size, to += 3 * size) {
+      for (let byte = 0; byte < size; byte++) out[to + byte] = bytes[from + byte]!;
     }
   }
   return out;

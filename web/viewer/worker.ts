@@ -1,7 +1,7 @@
 // A worker that decodes frames, one after the other.
 
 import openjph, { type Decoder, type OpenJph } from "@cornerstonejs/codec-openjph";
-import { native, pyramid, type Raster, raster } from "./pixels";
+import { native, pyramid, type Raster, raster, unmixed } from "./pixels";
 import { rangeOf } from "./shades";
 import type { Outcome, Setup, Task } from "./tasks";
 
@@ -30,7 +30,9 @@ async function htj2k(task: Task): Promise<Raster> {
     const said = `${stored.columns} x ${stored.rows} x ${stored.samples}`;
     throw new Error(`found ${info.width} x ${info.height} x ${info.componentCount}, expected ${said}`);
   }
-  const bytes = decoder.getDecodedBuffer().slice();
+  const decoded = decoder.getDecodedBuffer().slice();
+  const mixed = info.componentCount === 3 && !info.isUsingColorTransform;
+  const bytes = mixed ? unmixed(decoded, size.width, size.height, info.bitsPerSample > 8 ? 2 : 1) : decoded;
   return raster(bytes, stored, { columns: size.width, rows: size.height, bits: info.bitsPerSample, signed: info.isSigned });
 }
 
