@@ -107,6 +107,15 @@ export function seen(to: Matrix, size: Size, columns: number, rows: number, fact
   return { x, y, width, height };
 }
 
+/**
+ * A matrix whose pixels fall onto those of the screen, where they are as large as those or a multiple:
+ * half a pixel beside them, each would be smeared over two.
+ */
+export function onPixels([a, b, c, d, e, f]: Matrix): [number, number, number, number, number, number] {
+  const whole = [a, b, c, d].every((one) => Math.abs(one - Math.round(one)) < 1e-9);
+  return whole ? [Math.round(a), Math.round(b), Math.round(c), Math.round(d), Math.round(e), Math.round(f)] : [a, b, c, d, e, f];
+}
+
 export class Painter {
   private readonly context: CanvasRenderingContext2D;
   private readonly buffer = document.createElement("canvas");
@@ -145,7 +154,7 @@ export class Painter {
     const rect = small ? { x: 0, y: 0, width: raster.columns, height: raster.rows } : seen(to, size, raster.columns, raster.rows, Math.min(fx, fy));
     if (rect.width === 0 || rect.height === 0) return;
     this.fill(loaded, raster, level, rect, choice);
-    context.setTransform(ratio * to[0], ratio * to[1], ratio * to[2], ratio * to[3], ratio * to[4], ratio * to[5]);
+    context.setTransform(...onPixels(to.map((one) => ratio * one) as unknown as Matrix));
     context.imageSmoothingEnabled = smooth;
     context.imageSmoothingQuality = scale < 0.75 ? "medium" : "low";
     context.drawImage(this.buffer, 0, 0, rect.width, rect.height, rect.x * fx, rect.y * fy, rect.width * fx, rect.height * fy);

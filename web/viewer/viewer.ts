@@ -248,6 +248,7 @@ export class Viewer {
 
   painted(viewport: Viewport): void {
     const { shown } = viewport;
+    this.refresh();
     if (!shown) return;
     const key = `${shown.frame.key} ${shown.full}`;
     if (this.lastPainted.get(viewport) === key) return;
@@ -255,7 +256,6 @@ export class Viewer {
     this.lastPainted.set(viewport, key);
     this.marks.painted(shown.full);
     if (before !== shown.frame.key && viewport === this.layout.active) this.marks.scrolled();
-    this.refresh();
   }
 
   show(viewport: Viewport, sopInstanceUid: string, frame: number): void {

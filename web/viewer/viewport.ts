@@ -44,7 +44,7 @@ export class Viewport implements Stage {
   private size: Size = { width: 0, height: 0 };
   private due = 0;
   /** Of series that name no window: that of the first frame, so that scrolling does not flicker. */
-  private fallback: Window | undefined;
+  private fallback: { readonly window: Window; readonly full: boolean } | undefined;
 
   constructor(private readonly owner: Owner) {
     this.element.className = "viewport";
@@ -108,8 +108,10 @@ export class Viewport implements Stage {
     const found = this.owner.loader.get(frame);
     if (found && found !== this.shown) {
       this.shown = found;
-      if (found.look.windows.length === 0 && found.look.tables.length === 0 && !this.fallback && found.levels[0]!.samples === 1) {
-        this.fallback = windowOf(...rangeOfValues(found.look, found.range));
+      const nameless = found.look.windows.length === 0 && found.look.tables.length === 0;
+      // A coarse image has a smaller range than all of it.
+      if (nameless && !this.fallback?.full && found.levels[0]!.samples === 1) {
+        this.fallback = { window: windowOf(...rangeOfValues(found.look, found.range)), full: found.full };
       }
     } else if (!found && this.owner.loader.failures.has(frame.key)) this.shown = null;
     this.invalidate();
@@ -125,7 +127,7 @@ export class Viewport implements Stage {
     if (!this.shown) return this.choice;
     const { look, range } = this.shown;
     const named = this.choice.window || this.choice.table || look.windows.length > 0 || look.tables.length > 0;
-    if (!named && this.fallback) return { ...this.choice, window: this.fallback };
+    if (!named && this.fallback) return { ...this.choice, window: this.fallback.window };
     return chosen(look, this.choice, rangeOfValues(look, range));
   }
 
