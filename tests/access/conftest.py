@@ -10,6 +10,7 @@ from iryo.access import Audit
 from iryo.access.sessions import Sessions
 from iryo.access.users import Users
 from iryo.store.sql import Database
+from tests.access.issuer import Issuer, serving
 
 
 class Clock:
@@ -31,6 +32,12 @@ class Clock:
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
+
+
+@pytest.fixture
+def issuer() -> Iterator[Issuer]:
+    with serving() as made:
+        yield made
 
 
 class Place:

@@ -1,84 +1,16 @@
 """Bearer tokens of an OpenID Connect provider: a real HTTP server of the test's own issues them."""
 
 import hmac
-import json
-import threading
 from base64 import urlsafe_b64encode
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from functools import cache
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
-from joserfc import jwt
-from joserfc.jwk import ECKey, KeySet, RSAKey
+from joserfc.jwk import ECKey
 
 from iryo.access import EVERYWHERE, Role
-from iryo.access.oidc import Provider, fetch_json, grants_of
+from iryo.access.oidc import Endpoints, Provider, fetch_json, grants_of
 from iryo.errors import InvalidInput, NotAuthenticated, Unavailable
-
-
-@dataclass
-class Issuer:
-    """A provider: its keys, and what it says of itself."""
-
-    url: str
-    keys: list[Any]
-    about: dict[str, Any] = field(default_factory=dict)
-    asked: list[str] = field(default_factory=list)
-    away: bool = False
-
-    def token(self, key: Any = None, algorithm: str = "RS256", **claims: Any) -> str:
-        """A good token, but for what is said otherwise; None takes a claim away."""
-        key = key or self.keys[0]
-        said = {
-            "iss": self.url,
-            "aud": ["iryo", "account"],
-            "sub": "ab-12",
-            "exp": 2_000,
-            "iat": 900,
-            "realm_access": {"roles": ["reader", "writer:store1"]},
-        } | claims
-        said = {name: value for name, value in said.items() if value is not None}
-        header = {"alg": algorithm, "kid": key.kid}
-        return jwt.encode(header, said, key, algorithms=[algorithm])
-
-
-@cache
-def rsa(kid: str, place: int = 0) -> RSAKey:
-    """A key, made once: that takes a while."""
-    del place
-    return RSAKey.generate_key(2048, {"kid": kid}, auto_kid=False)
-
-
-@pytest.fixture
-def issuer() -> Iterator[Issuer]:
-    made = Issuer("", [rsa("first")])
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            made.asked.append(self.path)
-            if self.path == "/jwks":
-                said: Any = KeySet(made.keys).as_dict(private=False)
-            else:
-                said = {"issuer": made.url, "jwks_uri": f"{made.url}/jwks"} | made.about
-            data = json.dumps(said).encode()
-            self.send_response(500 if made.away else 200)
-            self.send_header("content-length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-        def log_message(self, *_: Any) -> None:
-            """Nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        made.url = f"http://127.0.0.1:{server.server_address[1]}"
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-        thread.start()
-        yield made
-        server.shutdown()
-        thread.join()
+from tests.access.issuer import Issuer, rsa
 
 
 def provider(issuer: Issuer, ticks: list[float] | None = None) -> Provider:
@@ -187,13 +119,27 @@ def test_a_document_that_is_not_the_providers(issuer: Issuer, about: dict[str, A
         provider(issuer).read(issuer.token())
 
 
-@pytest.mark.parametrize(
-    ("url", "audience"),
-    [("http://idp.example", "iryo"), ("https://idp.example", None), ("ftp://localhost", "iryo")],
-)
-def test_settings_that_would_not_be_safe(url: str, audience: str | None) -> None:
+@pytest.mark.parametrize("url", ["http://idp.example", "ftp://localhost"])
+def test_issuers_that_would_not_be_safe(url: str) -> None:
     with pytest.raises(InvalidInput):
-        Provider(url, audience, "roles")
+        Provider(url, "iryo", "roles")
+
+
+def test_without_an_audience_no_bearer_token_is_taken(issuer: Issuer) -> None:
+    mine = Provider(issuer.url, None, "roles", clock=lambda: 1_000.0)
+    with pytest.raises(NotAuthenticated, match="audience"):
+        mine.read(issuer.token())
+
+
+def test_where_people_sign_in(issuer: Issuer) -> None:
+    found = provider(issuer).endpoints()
+    assert found == Endpoints(f"{issuer.url}/authorize", f"{issuer.url}/token", basic=True)
+    issuer.about = {"token_endpoint_auth_methods_supported": ["client_secret_post"]}
+    assert not provider(issuer).endpoints().basic
+    for wrong in (None, 7, "http://idp.example/token"):
+        issuer.about = {"token_endpoint": wrong}
+        with pytest.raises(Unavailable, match="token_endpoint"):
+            provider(issuer).endpoints()
 
 
 def test_too_much_is_not_read(issuer: Issuer) -> None:

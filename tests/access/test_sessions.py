@@ -56,12 +56,12 @@ def test_another_process_hears_of_the_end_within_two_seconds(
         elsewhere.sessions.look(token)
 
 
-@pytest.mark.parametrize("token", ["", "x" * 43, "é" * 43, "a" * 100_000, "\x00"])
 @pytest.mark.small  # says nothing of the database
-def test_what_is_no_token(place: Place, token: str) -> None:
-    with pytest.raises(SessionRefused):
-        place.sessions.look(token)
-    assert place.sessions.at_once(token) is None
+def test_what_is_no_token(place: Place) -> None:
+    for token in ("", "x" * 43, "é" * 43, "a" * 100_000, "\x00"):
+        with pytest.raises(SessionRefused):
+            place.sessions.look(token)
+        assert place.sessions.at_once(token) is None
 
 
 @pytest.mark.small  # says nothing of the database

@@ -90,12 +90,12 @@ def test_a_password_hashed_with_weaker_parameters_is_hashed_anew(place: Place) -
     assert place.users.check_password("yamada", GOOD, HERE).id == made.id
 
 
-@pytest.mark.parametrize("name", ["", " ", "-x", "a b", "山田", "x" * 65, "a\nb", "a/b", "a\x00"])
 @pytest.mark.small  # says nothing of the database
-def test_what_is_no_name(place: Place, name: str) -> None:
-    with pytest.raises(InvalidInput) as raised:
-        place.users.create(name)
-    assert raised.value.where == "name"
+def test_what_is_no_name(place: Place) -> None:
+    for name in ("", " ", "-x", "a b", "山田", "x" * 65, "a\nb", "a/b", "a\x00"):
+        with pytest.raises(InvalidInput) as raised:
+            place.users.create(name)
+        assert raised.value.where == "name"
 
 
 def test_what_else_is_not_taken(place: Place) -> None:

@@ -3,6 +3,7 @@
 import secrets
 import string
 import time
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -89,6 +90,22 @@ class Access:
     def signing_secret(self, purpose: str) -> bytes:
         """32 bytes to sign with, for one purpose, the same in all processes with this key file."""
         return self._file.signing_secret(purpose)
+
+    def seal(self, text: str, purpose: str) -> str:
+        """A text that only this installation can read, and for this purpose; in base64url."""
+        return urlsafe_b64encode(self._file.seal(text, purpose)).decode()
+
+    def unseal(self, sealed: str, purpose: str) -> str:
+        """The text that was sealed.
+
+        Raises:
+            Damaged: it was sealed elsewhere or for another purpose, or is no such text.
+        """
+        try:
+            data = urlsafe_b64decode(sealed.encode("ascii"))
+        except ValueError:
+            data = b""
+        return self._file.open(data, purpose)
 
     # ------------------------------------------------------------------------ for who keeps house
 

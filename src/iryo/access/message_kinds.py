@@ -102,6 +102,7 @@ KINDS: Final[Mapping[str, Kind | None]] = {
     "UnlockSession": _LOGIN,
     "LockSession": _LOGOUT,
     "SignOut": _LOGOUT,
+    "CreateUser": _KEYS,
     "DescribeUser": _KEYS,
     "DisableUser": _KEYS,
     "EnableUser": _KEYS,

@@ -1,4 +1,4 @@
-"""Bearer tokens of an OpenID Connect provider (OpenID Connect Core 1.0, RFC 9068, RFC 8414).
+"""Tokens of an OpenID Connect provider (OpenID Connect Core 1.0, RFC 9068, RFC 8414).
 
 The provider's keys are fetched from what its discovery document names, kept for an hour, and looked
 for again when a token names one that is not known, once a minute at most: who sends nonsense must
@@ -24,7 +24,7 @@ from joserfc.jwt import JWTClaimsRegistry
 from iryo.access.model import EVERYWHERE, Principal, Role
 from iryo.errors import InvalidInput, NotAuthenticated, Unavailable
 
-__all__ = ["Provider", "fetch_json", "grants_of"]
+__all__ = ["Endpoints", "Provider", "fetch_json", "grants_of"]
 
 # Those of signatures with a public key: a provider's key is no secret, so HMAC proves nothing.
 _ALGORITHMS: Final = (
@@ -43,8 +43,19 @@ Fetch = Callable[[str], Any]
 
 
 @dataclass(frozen=True, slots=True)
+class Endpoints:
+    """Where people sign in, and where a code is exchanged (OpenID Connect Discovery 1.0, 3)."""
+
+    authorization: str
+    token: str
+    basic: bool
+    """Whether a client's secret goes into the header, rather than into the form."""
+
+
+@dataclass(frozen=True, slots=True)
 class _Keys:
     found: KeySet
+    about: Mapping[str, Any]
     at: float
 
 
@@ -53,15 +64,15 @@ class Provider:
 
     Args:
         issuer: its URL, as tokens name it.
-        audience: that tokens must name; without one a token for any other service of the provider
-            would open this one.
+        audience: that bearer tokens must name; without one a token for any other service of the
+            provider would open this one, so none is taken.
         roles_claim: the claim that lists roles, with dots between the parts of its path.
         fetch: gets a JSON document.
         clock: seconds since 1970.
         ticks: seconds of a clock that never goes back.
 
     Raises:
-        InvalidInput: there is no audience, or the issuer is http:// and not this machine.
+        InvalidInput: the issuer is http:// and not this machine.
     """
 
     def __init__(
@@ -74,12 +85,8 @@ class Provider:
         clock: Callable[[], float] = time.time,
         ticks: Callable[[], float] = time.monotonic,
     ) -> None:
-        if audience is None:
-            raise InvalidInput(
-                "oidc_issuer is set, and oidc_audience is not", where="oidc_audience"
-            )
         _check_safe(issuer, "oidc_issuer")
-        self._issuer = issuer
+        self.issuer = issuer
         self._audience = audience
         self._claim = roles_claim
         self._fetch = fetch or fetch_json
@@ -96,14 +103,26 @@ class Provider:
             NotAuthenticated: it is not one of the provider's for this audience, or has run out.
             Unavailable: the provider's keys cannot be had.
         """
+        if self._audience is None:
+            raise _refused("no audience is set that it could be for")
+        claims = self.claims(token, self._audience)
+        name = _identifier(claims["sub"])
+        return Principal(name, name, self.grants(claims) or {}), float(claims["exp"])
+
+    def claims(self, token: str, audience: str) -> dict[str, Any]:
+        """What a token of the provider's says that is for this audience. It may ask the provider.
+
+        Raises:
+            NotAuthenticated, Unavailable: as `read`.
+        """
         if len(token) > _LONGEST:
             raise _refused("it is too long")
         claims = self._decode(token)
         rules = JWTClaimsRegistry(
             now=lambda: int(self._clock()),
             leeway=_LEEWAY,
-            iss={"essential": True, "value": self._issuer},
-            aud={"essential": True, "value": self._audience},
+            iss={"essential": True, "value": self.issuer},
+            aud={"essential": True, "value": audience},
             exp={"essential": True},
             sub={"essential": True},
         )
@@ -111,51 +130,76 @@ class Provider:
             rules.validate(claims)
         except (JoseError, ValueError, TypeError) as error:
             raise _refused(f"{type(error).__name__}") from None
-        name = _identifier(claims["sub"])
-        return Principal(name, name, grants_of(_at(claims, self._claim))), float(claims["exp"])
+        return claims
+
+    def grants(self, claims: Mapping[str, Any]) -> Mapping[str, Role] | None:
+        """Roles by scope, as claims have them; None if they say nothing of roles."""
+        claimed = _at(claims, self._claim)
+        return None if claimed is None else grants_of(claimed)
+
+    def endpoints(self) -> Endpoints:
+        """Where people sign in. It may ask the provider.
+
+        Raises:
+            Unavailable: it is away, or does not say.
+        """
+        about = self._known(fresh=False).about
+        found = []
+        for name in ("authorization_endpoint", "token_endpoint"):
+            where = about.get(name)
+            if not isinstance(where, str):
+                raise Unavailable(f"the OpenID provider's document names no {name}")
+            try:
+                _check_safe(where, name)
+            except InvalidInput as error:
+                raise Unavailable(f"{name} of the OpenID provider: {error.message}") from None
+            found.append(where)
+        methods = about.get("token_endpoint_auth_methods_supported")
+        basic = not isinstance(methods, list) or "client_secret_basic" in methods
+        return Endpoints(found[0], found[1], basic)
 
     def _decode(self, token: str) -> dict[str, Any]:
-        keys = self._known_keys(fresh=False)
+        keys = self._known(fresh=False)
         for fresh in (False, True):
             try:
-                return dict(jwt.decode(token, keys, algorithms=list(_ALGORITHMS)).claims)
+                return dict(jwt.decode(token, keys.found, algorithms=list(_ALGORITHMS)).claims)
             except (JoseError, ValueError, TypeError) as error:
-                again = None if fresh else self._known_keys(fresh=True)
+                again = None if fresh else self._known(fresh=True)
                 if again is None or again is keys:
                     raise _refused(type(error).__name__) from None
                 keys = again
         raise _refused("its signature is not one of the provider's")
 
-    def _known_keys(self, *, fresh: bool) -> KeySet:
-        """The provider's keys; `fresh`: look again, unless that was done a moment ago."""
+    def _known(self, *, fresh: bool) -> _Keys:
+        """What is known of the provider; `fresh`: look again, unless that was done a moment ago."""
         with self._lock:
             now = self._ticks()
             known = self._keys
             if known is not None:
                 young = now - known.at < _KEPT_SECONDS
                 if (young and not fresh) or now - self._tried < _PAUSE_SECONDS:
-                    return known.found
+                    return known
             elif now - self._tried < 1.0:
                 raise Unavailable("the OpenID provider could not be asked for its keys just now")
             self._tried = now
             try:
-                found = self._load()
+                found = self._load(now)
             except Unavailable:
                 if known is None:
                     raise
-                return known.found  # old keys are better than none while the provider is away
-            self._keys = _Keys(found, now)
+                return known  # old keys are better than none while the provider is away
+            self._keys = found
             return found
 
-    def _load(self) -> KeySet:
-        about = self._fetch(self._issuer.rstrip("/") + "/.well-known/openid-configuration")
+    def _load(self, now: float) -> _Keys:
+        about = self._fetch(self.issuer.rstrip("/") + "/.well-known/openid-configuration")
         try:
             # RFC 8414 3.3: or somebody else's document would pass for the provider's.
-            if about["issuer"] != self._issuer:
+            if about["issuer"] != self.issuer:
                 raise Unavailable("the OpenID provider's document names another issuer")
             where = str(about["jwks_uri"])
             _check_safe(where, "jwks_uri")
-            return KeySet.import_key_set(self._fetch(where))
+            return _Keys(KeySet.import_key_set(self._fetch(where)), dict(about), now)
         except InvalidInput as error:
             raise Unavailable(error.message) from None
         except (JoseError, LookupError, TypeError, ValueError, AttributeError) as error:

@@ -5,12 +5,14 @@ from datetime import timedelta
 
 from iryo.access.audit import Audit
 from iryo.access.bearer import BearerTokens
+from iryo.access.code_flow import Client, CodeFlow
 from iryo.access.cookies import Visitors
 from iryo.access.credentials import Credentials
 from iryo.access.keys import Access
 from iryo.access.oidc import Provider
 from iryo.access.sessions import Sessions
 from iryo.access.users import Users
+from iryo.errors import InvalidInput
 from iryo.settings import Settings
 from iryo.store.sql import Database
 
@@ -27,6 +29,7 @@ class SignIn:
         visitors: says who sends a request with a session's cookie.
         tokens: bearer tokens of our own, which stand for access keys.
         credentials: says who sends a request with an Authorization header.
+        flow: signs people in at an OpenID provider; None: there is none.
     """
 
     users: Users
@@ -34,6 +37,7 @@ class SignIn:
     visitors: Visitors
     tokens: BearerTokens
     credentials: Credentials
+    flow: CodeFlow | None
 
 
 def open_sign_in(settings: Settings, database: Database, access: Access, audit: Audit) -> SignIn:
@@ -47,9 +51,7 @@ def open_sign_in(settings: Settings, database: Database, access: Access, audit: 
     sessions = Sessions(database, users, audit, idle=idle)
     tls = settings.tls_certificate is not None or settings.behind_proxy
     tokens = BearerTokens(access.signing_secret("bearer tokens"))
-    provider = None
-    if settings.oidc_issuer is not None:
-        provider = Provider(settings.oidc_issuer, settings.oidc_audience, settings.oidc_roles_claim)
+    provider, client = _provider(settings)
     return SignIn(
         users,
         sessions,
@@ -57,4 +59,23 @@ def open_sign_in(settings: Settings, database: Database, access: Access, audit: 
         tokens,
         # Where others could listen an access key must not come as it is.
         Credentials(access, tokens, provider, basic=settings.loopback or tls),
+        CodeFlow(provider, client, access, users, audit) if provider and client else None,
     )
+
+
+def _provider(settings: Settings) -> tuple[Provider | None, Client | None]:
+    """The provider, and what we are to it, as far as the settings have them."""
+    issuer, audience = settings.oidc_issuer, settings.oidc_audience
+    if issuer is None:
+        if settings.oidc_client_id is not None:
+            raise InvalidInput("oidc_client_id is set, and oidc_issuer is not", where="oidc_issuer")
+        return None, None
+    if settings.oidc_client_id is None:
+        if audience is None:
+            raise InvalidInput(
+                "oidc_issuer is set, and neither oidc_audience nor oidc_client_id is",
+                where="oidc_audience",
+            )
+        return Provider(issuer, audience, settings.oidc_roles_claim), None
+    client = Client(settings.oidc_client_id, settings.oidc_client_secret)
+    return Provider(issuer, audience, settings.oidc_roles_claim), client

@@ -73,7 +73,7 @@ class Users(People):
         try:
             begun = self._attempts.begin(plain, source)
         except Exception:
-            self._refusals.note("", source, "waits")
+            self.note_refusal("", source, "waits")
             raise
         with self._database.read() as connection:
             row = connection.execute(select(users).where(users.c.name == plain)).first()
@@ -81,7 +81,7 @@ class Users(People):
         right = self._passwords.fits(kept, password)
         if not right or row is None or row.disabled_at is not None:
             # What was typed as a name may be a password: only who is known is named.
-            self._refusals.note("" if row is None else row.id, source, "password")
+            self.note_refusal("" if row is None else row.id, source, "password")
             raise NotAuthenticated(_REFUSED)
         self._attempts.succeeded(plain, source, begun)
         if self._passwords.outdated(row.password):
@@ -108,6 +108,10 @@ class Users(People):
             self._links.void(connection, user_id)
             end_sessions(connection, user_id, keep)
         self._known.forget()
+
+    def note_refusal(self, user_id: str, source: str, why: str) -> None:
+        """Note in the audit that somebody could not sign in; `user_id` is empty if unknown."""
+        self._refusals.note(user_id, source, why)
 
     def _rehash(self, user_id: str, before: str, password: str) -> None:
         kept = self._passwords.hash(password)
