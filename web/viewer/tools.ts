@@ -128,7 +128,7 @@ class Tools {
       return;
     }
     book.do({ kind: "saved", items });
-    page.say(text("{n} measurements saved", { n: items.length }), "info");
+    page.say(text("Measurements saved: {n}", { n: items.length }), "info");
     this.loaded = "";
     await this.load();
   }
