@@ -127,14 +127,15 @@ CLAUSES: Final = (
     Clause(
         "PS3.18",
         "10.4.1.1.2",
-        "Retrieve Metadata of studies, series and instances as application/dicom+json",
+        "Retrieve Metadata of studies, series and instances as application/dicom+json, and as parts"
+        " of application/dicom+xml",
         (
             f"{_METADATA}test_pydicom_reads_what_was_in_the_file",
             f"{_METADATA}test_every_level",
             f"{_METADATA}test_edits_are_in_it",
+            f"{_METADATA}test_as_xml_too",
+            "dicom/test_native_xml.py::test_as_dcmtk_writes_it",
         ),
-        state=State.PARTLY,
-        note="application/dicom+json; not multipart/related of application/dicom+xml (406)",
     ),
     Clause(
         "PS3.18",
@@ -240,8 +241,7 @@ CLAUSES: Final = (
             f"{_ENGINE}test_what_is_included",
             f"{_QIDO}test_nothing_is_an_empty_list",
             f"{_QIDO}test_forms",
+            f"{_QIDO}test_as_xml_too",
         ),
-        State.PARTLY,
-        "application/dicom+json; not multipart/related of application/dicom+xml (406)",
     ),
 )

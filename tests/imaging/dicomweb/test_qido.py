@@ -3,6 +3,7 @@
 import gzip
 from collections.abc import Iterator
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import pytest
 import requests
@@ -10,6 +11,7 @@ from dicomweb_client.api import DICOMwebClient
 from pydicom.dataset import Dataset
 
 from iryo.access import Role
+from tests.imaging.dicomweb.parts import bodies
 from tests.imaging.served import Served, served
 from tests.imaging.service.query.archive import fill
 
@@ -162,11 +164,22 @@ def test_forms(house: Served) -> None:
         answer = get(house, "/studies", accept=accept)
         assert answer.status_code == 200
         assert answer.headers["content-type"] in {"application/dicom+json", "application/json"}
-    xml = get(house, "/studies", accept='multipart/related; type="application/dicom+xml"')
-    assert xml.status_code == 406
-    assert "application/dicom+json" in xml.json()["message"]
+    refused = get(house, "/studies", accept="application/dicom+xml")  # as parts only
+    assert refused.status_code == 406
+    assert "application/dicom+json" in refused.json()["message"]
     asked = get(house, "/studies", ("accept", "application/json"))
     assert asked.headers["content-type"] == "application/json"
+
+
+def test_as_xml_too(house: Served) -> None:
+    accept = 'multipart/related; type="application/dicom+xml"'
+    answer = get(house, "/studies", accept=accept)
+    assert answer.status_code == 200
+    expected = get(house, "/studies").json()
+    found = [len(ET.fromstring(document)) for _, document in bodies(answer)]
+    assert found == [len(one) for one in expected]
+    nothing = get(house, "/studies", ("PatientID", "nobody"), accept=accept)
+    assert (nothing.status_code, nothing.content) == (204, b"")
 
 
 def test_long_answers_are_packed_for_those_who_take_that(house: Served) -> None:

@@ -1,9 +1,6 @@
 """Bulkdata and pixel data of studies, series and instances at once, beside what others read."""
 
-from email import message_from_bytes
-from email.message import Message
 from pathlib import Path
-from typing import Any, cast
 
 import imagecodecs
 import numpy as np
@@ -15,19 +12,11 @@ from pydicom.uid import UID
 
 from iryo.dicom.syntaxes import EXPLICIT_LITTLE, HTJ2K_LOSSLESS_RPCL
 from tests.imaging.dicomweb.conftest import SERIES, STUDY, Library
+from tests.imaging.dicomweb.parts import parts_of
 from tests.imaging.dicomweb.test_wado_metadata import bulk_urls
 
 OCTETS = 'multipart/related; type="application/octet-stream"'
 STORED = f'multipart/related; type="image/jphc"; transfer-syntax={HTJ2K_LOSSLESS_RPCL}'
-
-
-def parts(answer: Any) -> dict[str, bytes]:
-    """By Content-Location, as the email package of Python takes a body apart."""
-    head = f"Content-Type: {answer.headers['content-type']}\r\n\r\n".encode()
-    found = cast("list[Message]", message_from_bytes(head + answer.content).get_payload())
-    return {
-        str(one["content-location"]): cast("bytes", one.get_payload(decode=True)) for one in found
-    }
 
 
 @pytest.mark.parametrize("level", [f"/studies/{STUDY}", f"/studies/{STUDY}/series/{SERIES}"])
@@ -35,7 +24,7 @@ def test_pixel_data_of_a_study_and_a_series(library: Library, level: str) -> Non
     session, base = library.place.session(), library.place.dicomweb
     answer = session.get(f"{base}{level}/pixeldata", headers={"accept": OCTETS})
     assert answer.status_code == 200
-    found = parts(answer)
+    found = parts_of(answer)
     assert sorted(found) == sorted(bulk_urls(session.get(f"{base}{level}/metadata").json()))
     for number in (1, 2, 3):
         original = library.original(f"slice{number}")
@@ -50,9 +39,9 @@ def test_pixel_data_of_many_frames(library: Library) -> None:
     """Uncompressed they are one value; as they are stored, a part each."""
     original = library.original("emri_small_jpeg_ls_lossless.dcm")
     url, session = library.url("emri_small_jpeg_ls_lossless.dcm"), library.place.session()
-    (value,) = parts(session.get(f"{url}/pixeldata", headers={"accept": OCTETS})).values()
+    (value,) = parts_of(session.get(f"{url}/pixeldata", headers={"accept": OCTETS})).values()
     assert value == original.pixel_array.tobytes()
-    found = parts(session.get(f"{url}/pixeldata", headers={"accept": STORED}))
+    found = parts_of(session.get(f"{url}/pixeldata", headers={"accept": STORED}))
     assert list(found) == [f"{url}/frames/{number}" for number in range(1, 11)]
     decoded = [imagecodecs.htj2k_decode(data) for data in found.values()]
     assert np.array_equal(decoded, original.pixel_array)
@@ -90,12 +79,12 @@ def test_all_bulkdata(library: Library, tmp_path: Path) -> None:
     session, base = library.place.session(), f"{library.place.dicomweb}/studies/1.2.6.4"
     urls = bulk_urls(session.get(f"{base}/metadata").json())
     for level in ("", "/series/1.2.6.5"):
-        found = parts(session.get(f"{base}{level}/bulkdata"))
+        found = parts_of(session.get(f"{base}{level}/bulkdata"))
         assert sorted(found) == sorted(urls)
         for url, data in found.items():
             (alone,) = library.client.retrieve_bulkdata(url)
             assert data == alone
-    one = parts(session.get(f"{base}/series/1.2.6.5/instances/1.2.6.5.2/bulkdata"))
+    one = parts_of(session.get(f"{base}/series/1.2.6.5/instances/1.2.6.5.2/bulkdata"))
     assert one.items() <= found.items()
     assert bytes([2]) * 2048 in one.values()
     assert dataset.PixelData in one.values()
@@ -130,9 +119,9 @@ def test_what_fits_is_given_and_known_again(library: Library, tmp_path: Path) ->
     session, url = library.place.session(), f"{library.place.dicomweb}/studies/1.2.6.6/pixeldata"
     lossy = 'multipart/related; type="image/jpeg"; transfer-syntax=1.2.840.10008.1.2.4.50'
     some = session.get(url, headers={"accept": lossy})
-    assert (some.status_code, len(parts(some))) == (206, 1)
+    assert (some.status_code, len(parts_of(some))) == (206, 1)
     assert "1 instances left out" in some.headers["warning"]
     everything = session.get(url, headers={"accept": OCTETS})
-    assert (everything.status_code, len(parts(everything))) == (200, 2)
+    assert (everything.status_code, len(parts_of(everything))) == (200, 2)
     again = {"accept": OCTETS, "if-none-match": everything.headers["etag"]}
     assert session.get(url, headers=again).status_code == 304

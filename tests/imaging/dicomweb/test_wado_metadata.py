@@ -4,6 +4,7 @@ import gzip
 import json
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import pytest
 import requests
@@ -14,6 +15,7 @@ from sqlalchemy import update as update_rows
 from iryo.imaging.service import update
 from iryo.imaging.store import instances
 from tests.imaging.dicomweb.conftest import NAMES, SERIES, STUDY, Library
+from tests.imaging.dicomweb.parts import parts_of
 from tests.imaging.site import make_instance
 from tests.imaging.test_export import tree
 
@@ -60,6 +62,32 @@ def test_every_level(library: Library, level: str) -> None:
     uids = sorted(one["00080018"]["Value"][0] for one in found)
     wanted = [2] if level == "instance" else [1, 2, 3]
     assert uids == [f"{SERIES}.{number}" for number in wanted]
+
+
+def test_as_xml_too(library: Library) -> None:
+    """The same in the Native DICOM Model, of each instance a part."""
+    session, accept = library.place.session(), 'multipart/related; type="application/dicom+xml"'
+    for url, count in (
+        (f"{library.place.dicomweb}/studies/{STUDY}/metadata", 3),
+        (library.url("rtplan.dcm") + "/metadata", 1),
+    ):
+        plain = session.get(url)
+        expected = {one["00080018"]["Value"][0]: one for one in plain.json()}
+        answer = session.get(url, headers={"accept": accept})
+        assert answer.status_code == 200
+        found = parts_of(answer)
+        assert len(found) == count
+        for place, document in found.items():
+            model = ET.fromstring(document)
+            uid = model.findtext("./DicomAttribute[@keyword='SOPInstanceUID']/Value") or ""
+            series = expected[uid]["0020000E"]["Value"][0]
+            study = url.rpartition("/metadata")[0].partition("/series")[0]
+            assert place == f"{study}/series/{series}/instances/{uid}/metadata"
+            assert len(model) == len(expected[uid])
+        etag = answer.headers["etag"]
+        assert etag != plain.headers["etag"]
+        again = {"accept": accept, "if-none-match": etag}
+        assert session.get(url, headers=again).status_code == 304
 
 
 def test_gzip_only_for_who_takes_it(library: Library) -> None:

@@ -1,7 +1,8 @@
 """Queries (PS3.18 10.6): QIDO-RS.
 
 Nothing found is 200 and an empty list: so the standard has it now (a former edition said 204), and
-so a client that reads JSON need not know of an answer without any.
+so a client that reads JSON need not know of an answer without any. Of parts there is one at least,
+so where these were asked for it is 204.
 """
 
 import re
@@ -14,17 +15,20 @@ import orjson
 
 from iryo.access import Role
 from iryo.dicom.dictionary import keyword_tag, lookup
+from iryo.dicom.native_xml import native_xml
 from iryo.errors import InvalidInput
 from iryo.imaging.dicomweb.call import Call, Route
 from iryo.imaging.dicomweb.retrieval import accepts_gzip, chosen
 from iryo.imaging.service.query import Found, Key, Level, Question, ask
 from iryo.wire.accept import Form
 from iryo.wire.http import Response
+from iryo.wire.multipart_write import OutPart, content_type, gathered, new_boundary, written
 
 __all__ = ["JSON", "ROUTES", "search"]
 
 JSON: Final = "application/dicom+json"
-_FORMS: Final = (Form(JSON), Form("application/json"))
+XML: Final = "application/dicom+xml"
+_FORMS: Final = (Form(JSON), Form("application/json"), Form(XML, multipart=True))
 
 # PS3.18 8.3.4: what a query has besides attributes; the form may be asked for in it, too (8.3.3).
 _INCLUDE: Final = "includefield"
@@ -51,21 +55,35 @@ def search(call: Call, level: Level) -> Response:
 
     Raises:
         InvalidInput: a parameter that is none, or a value that is none of its attribute.
-        NotAcceptable: the client takes no JSON.
+        NotAcceptable: the client takes neither JSON nor XML.
         TooLarge: the query is too broad.
     """
     form = chosen(call, _FORMS)
     question = _question(call, level)
     answers = ask(call.room, call.datastore_id, question, call.limits.query_results)
-    body = b"[" + b",".join(_located(call.base, one) for one in answers) + b"]"
-    headers = [("content-type", form.content_type), ("vary", "accept, accept-encoding")]
+    found = [_located(call.base, one) for one in answers]
+    headers = [("vary", "accept, accept-encoding")]
     if answers.truncated:
         headers.append(("warning", f"299 {_MORE}"))
+    if form.multipart:
+        return _xml(found, headers)
+    body = b"[" + b",".join(found) + b"]"
+    headers.append(("content-type", form.content_type))
     if len(body) >= _LONG and accepts_gzip(call):
         packer = zlib.compressobj(1, zlib.DEFLATED, 31)
         body = packer.compress(body) + packer.flush()
         headers.append(("content-encoding", "gzip"))
     return Response(200, headers, body)
+
+
+def _xml(found: list[bytes], headers: list[tuple[str, str]]) -> Response:
+    """Answers in the Native DICOM Model, each a part."""
+    if not found:
+        return Response(204, headers, b"")
+    boundary = new_boundary()
+    parts = (OutPart((("Content-Type", XML),), native_xml(orjson.loads(one))) for one in found)
+    headers.append(("content-type", content_type(XML, boundary)))
+    return Response(200, headers, gathered(written(parts, boundary)))
 
 
 def _located(base: str, found: Found) -> bytes:
@@ -192,7 +210,7 @@ ROUTES: Final[tuple[Route, ...]] = tuple(
         Role.READER,
         answer,
         summary=f"{what} that match (PS3.18 10.6)",
-        gives=(JSON, "application/json"),
+        gives=(JSON, "application/json", XML),
         parameters=(*sorted(_OWN), "{attributeID}"),
     )
     for template, action, answer, what in _PLACES

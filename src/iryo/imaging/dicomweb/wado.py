@@ -9,7 +9,7 @@ from iryo.imaging.dicomweb.call import Answer, Route
 from iryo.imaging.dicomweb.retrieval import OCTETS
 from iryo.imaging.dicomweb.wado_frames import frames, ready
 from iryo.imaging.dicomweb.wado_instances import DICOM, ZIP
-from iryo.imaging.dicomweb.wado_metadata import JSON, bulkdata, metadata
+from iryo.imaging.dicomweb.wado_metadata import JSON, XML, bulkdata, metadata
 from iryo.imaging.service.rendering import GIF, JPEG, PNG
 
 __all__ = ["ROUTES"]
@@ -60,7 +60,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         gives=(_MULTIPART, OCTETS, "image/jphc", "image/jph", "image/jp2", "image/jpeg"),
         parameters=("accept", "imageSetId"),
     ),
-    *_levels("Metadata", metadata, "/metadata", "10.4.1.1.2", (JSON,)),
+    *_levels("Metadata", metadata, "/metadata", "10.4.1.1.2", (JSON, XML)),
     *_levels("Bulkdata", wado_bulk.bulkdata, "/bulkdata", "10.4.1.1.5", (_MULTIPART,)),
     *_levels("PixelData", wado_bulk.pixeldata, "/pixeldata", "10.4.1.1.6", (_MULTIPART,)),
     Route(

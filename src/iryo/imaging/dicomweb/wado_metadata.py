@@ -2,8 +2,12 @@
 
 import zlib
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Final
 
+import orjson
+
+from iryo.dicom.native_xml import native_xml
 from iryo.imaging.dicomweb import wado_frames
 from iryo.imaging.dicomweb.call import Call
 from iryo.imaging.dicomweb.retrieval import (
@@ -26,15 +30,19 @@ from iryo.wire.http import Response
 from iryo.wire.multipart_write import OutPart, gathered, new_boundary
 from iryo.wire.ranges import UNSATISFIABLE, byte_range
 
-__all__ = ["JSON", "bulkdata", "metadata"]
+__all__ = ["JSON", "XML", "bulkdata", "metadata"]
 
 JSON: Final = "application/dicom+json"
-_FORMS: Final = (Form(JSON), Form("application/json"))
+XML: Final = "application/dicom+xml"
+_FORMS: Final = (Form(JSON), Form("application/json"), Form(XML, multipart=True))
 _BULK: Final = (Form(OCTETS, multipart=True), Form(OCTETS))
 
 
 def metadata(call: Call) -> Response:
-    """Retrieve the metadata of a study, a series or an instance, as an array of DICOM JSON."""
+    """Retrieve the metadata of a study, a series or an instance.
+
+    They are an array of DICOM JSON, or of each instance a part in the Native DICOM Model.
+    """
     form = chosen(call, _FORMS)
     path = call.path
     found = stored_instances(
@@ -45,10 +53,12 @@ def metadata(call: Call) -> Response:
         path.get("instance"),
         image_set_id=image_set_id(call),
     )
-    etag = _etag(call, found)
+    etag = _etag(call, found, form.media_type)
     known = not_modified(call, etag)
     if known is not None:
         return known
+    if form.multipart:
+        return _xml(call, found, kept_headers(etag))
     headers = [("content-type", form.content_type), *kept_headers(etag)]
     packs = accepts_gzip(call)
     if packs:
@@ -72,6 +82,24 @@ def metadata(call: Call) -> Response:
     first = next(pieces)  # what fails at once still has a status of its own
     whole = _chained(first, pieces)
     return Response(200, headers, gathered(_gzipped(whole)) if packs else whole)
+
+
+def _xml(call: Call, found: list[Stored], headers: list[tuple[str, str]]) -> Response:
+    boundary = new_boundary()
+    headers.append(("content-type", multipart_write.content_type(XML, boundary)))
+    objects = metadata_of(
+        call.room, call.datastore_id, found, bulk_urls(call.base, image_set_id(call))
+    )
+
+    def part(one: Stored, text: bytes) -> OutPart:
+        url = location(call, one.study_uid, one.series_uid, one.sop_instance_uid)
+        told = (("Content-Type", XML), ("Content-Location", f"{url}/metadata"))
+        return OutPart(told, native_xml(orjson.loads(text)))
+
+    parts = (part(one, text) for one, text in zip(found, objects, strict=True))
+    first = next(parts)  # what fails at once still has a status of its own
+    body = multipart_write.written(chain((first,), parts), boundary)
+    return Response(200, headers, gathered(body))
 
 
 def _kept(call: Call, stored: list[Stored]) -> Kept:
@@ -99,10 +127,10 @@ def _gzipped(pieces: Iterable[bytes]) -> Iterator[bytes]:
     yield packer.flush()
 
 
-def _etag(call: Call, found: list[Stored]) -> str:
-    """Equal as long as the image sets are in the same version."""
+def _etag(call: Call, found: list[Stored], media_type: str) -> str:
+    """Equal as long as the image sets are in the same version, and are given in the same form."""
     states = dict.fromkeys((one.image_set_id, one.version, one.damaged) for one in found)
-    digest = zlib.crc32(repr((call.base, len(found), *states)).encode())
+    digest = zlib.crc32(repr((call.base, media_type == XML, len(found), *states)).encode())
     newest = max(one.key for one in found)
     return f'W/"{len(found)}.{newest}.{digest:08x}"'
 
