@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from iryo import __version__
-from iryo.cli.access import ROLES
+from iryo.cli.roles import ROLES
 from iryo.cli.shell import exit_code
 from iryo.errors import (
     AccessDenied,

@@ -17,7 +17,7 @@ from tests.access.issuer import CLIENT, SECRET, Issuer
 pytestmark = pytest.mark.small  # of the database it wants no more than users do
 
 HERE = "192.0.2.1"
-BACK = "https://pacs.example.org/sign-in/oidc"
+BACK = "https://pacs.example.org/sign-in/oidc/return"
 PERSON = {
     "sub": "f:1:yamada",
     "preferred_username": "Yamada.Taro",

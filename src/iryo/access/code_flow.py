@@ -29,7 +29,7 @@ from iryo.store.ids import new_id
 
 __all__ = ["RETURN_PATH", "Client", "CodeFlow", "post_form"]
 
-RETURN_PATH: Final = "/sign-in/oidc"
+RETURN_PATH: Final = "/sign-in/oidc/return"
 """Where the provider sends people back to."""
 
 _PURPOSE: Final = "sign in at the provider"

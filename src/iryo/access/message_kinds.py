@@ -201,7 +201,16 @@ KINDS: Final[Mapping[str, Kind | None]] = {
     "cli:search": _ASKED,
     "cli:send": _SENT,
     "cli:show": _READ,
+    "cli:sessions.end": _LOGOUT,
+    "cli:sessions.list": None,
     "cli:storage": None,
+    "cli:users.disable": _KEYS,
+    "cli:users.enable": _KEYS,
+    "cli:users.grant": _ROLES,
+    "cli:users.invite": _KEYS,
+    "cli:users.list": None,
+    "cli:users.password": _KEYS,
+    "cli:users.revoke": _ROLES,
     "cli:verify": None,
 }
 """By action; None: it shows nothing of a patient and changes nothing that guards one, and so no

@@ -23,6 +23,7 @@ from iryo.cli import (
     doctor,
     jobs,
     ohif,
+    people,
     querying,
     restore,
     sending,
@@ -176,6 +177,7 @@ def _build() -> typer.Typer:
     call.add_commands(program)
     jobs.add_commands(program)
     access.add_commands(program)
+    people.add_commands(program)
     backup.add_commands(program)
     restore.add_commands(program)
     doctor.add_commands(program)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from iryo.cli.roles import EVERYWHERE, ROLES, role_of, scope_of, tell_grants
 from iryo.cli.setup import CREDENTIALS
 from iryo.cli.shell import Shell, shell_of
 from iryo.errors import Conflict, InvalidInput, NotFound
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["add_commands"]
 
-EVERYWHERE: Final = "*"
-ROLES: Final = ("researcher", "reader", "writer", "admin")
 _FOLLOW_SECONDS: Final = 1.0
 _LATEST: Final = timedelta(seconds=10)
 
@@ -46,20 +45,6 @@ def add_commands(program: typer.Typer) -> None:
         keys.command(name)(command)
     program.add_typer(keys, name="keys")
     program.command("audit")(audit)
-
-
-def _role(text: str) -> Any:
-    from iryo.access import Role
-
-    if text not in ROLES:
-        raise InvalidInput(f"no role {text!r}; there are: {', '.join(ROLES)}")
-    return Role(text)
-
-
-def _scope(shell: Shell, datastore: str | None) -> str:
-    from iryo.imaging.service.lookup import find_datastore
-
-    return EVERYWHERE if datastore is None else find_datastore(shell.room, datastore).id
 
 
 def _key(shell: Shell, text: str) -> "Key":
@@ -92,7 +77,7 @@ def create(
     from iryo.cli.credentials import write_credentials
 
     shell = shell_of(context, json=json)
-    chosen, scope = _role(role), _scope(shell, datastore)
+    chosen, scope = role_of(role), scope_of(shell, datastore)
     with shell.audited("cli:keys.create", scope=scope, resource="") as made:
         key_id, secret = shell.app.access.create_key(name=name, role=chosen, scope=scope)
         made.resource = key_id
@@ -133,8 +118,6 @@ def token(
 
 def list_keys(context: typer.Context, *, json: JsonOption = False) -> None:
     """List the access keys and their roles; secrets are not shown."""
-    from iryo.imaging.service.lookup import active_datastores
-
     shell = shell_of(context, json=json)
     with shell.audited("cli:keys.list", scope=EVERYWHERE, resource=""):
         found = shell.app.access.list_keys()
@@ -150,12 +133,11 @@ def list_keys(context: typer.Context, *, json: JsonOption = False) -> None:
                 }
             )
         return
-    names = {one.id: one.name for one in active_datastores(shell.room)} | {EVERYWHERE: "all"}
     rows = [
         (
             key.id,
             key.name,
-            ", ".join(f"{role} of {names.get(scope, scope)}" for scope, role in key.grants.items()),
+            tell_grants(shell, key.grants),
             f"{key.created_at:%Y-%m-%d %H:%M}",
             "disabled" if key.disabled_at else "valid",
         )
@@ -173,7 +155,7 @@ def grant(
 ) -> None:
     """Give a key a role, in one data store or in all; it replaces the role it has there."""
     shell = shell_of(context)
-    chosen, scope, found = _role(role), _scope(shell, datastore), _key(shell, key)
+    chosen, scope, found = role_of(role), scope_of(shell, datastore), _key(shell, key)
     with shell.audited("cli:keys.grant", scope=scope, resource=found.id):
         shell.app.access.grant(found.id, chosen, scope)
 
@@ -181,7 +163,7 @@ def grant(
 def revoke(context: typer.Context, key: KeyArgument, *, datastore: DatastoreOption = None) -> None:
     """Take a key's role away, in one data store or the role that it has for all."""
     shell = shell_of(context)
-    scope, found = _scope(shell, datastore), _key(shell, key)
+    scope, found = scope_of(shell, datastore), _key(shell, key)
     with shell.audited("cli:keys.revoke", scope=scope, resource=found.id):
         shell.app.access.revoke(found.id, scope)
 
@@ -259,7 +241,7 @@ def audit(  # noqa: PLR0913 - one parameter per option
         "actor": actor,
         "action": action,
         "resource": resource,
-        "scope": None if datastore is None else _scope(shell, datastore),
+        "scope": None if datastore is None else scope_of(shell, datastore),
     }
     with shell.audited("cli:audit", scope=filters["scope"] or EVERYWHERE, resource=""):
         newest = list(shell.app.audit.read(**filters, limit=limit))

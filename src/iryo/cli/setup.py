@@ -12,9 +12,10 @@ from iryo.errors import IryoError, NotFound
 from iryo.imaging.cli.terminal import JsonOption
 
 if TYPE_CHECKING:
+    from iryo.app import App
     from iryo.settings import Settings
 
-__all__ = ["add_commands"]
+__all__ = ["add_commands", "endpoint", "first_link"]
 
 CREDENTIALS: Final = "credentials"
 FIRST_KEY: Final = "first admin"
@@ -111,7 +112,7 @@ def serve(
     from iryo.server import serve as serve_app
     from iryo.server.supervisor import supervise
 
-    def ready(url: str, dimse: int | None = None) -> None:
+    def ready(url: str, dimse: int | None = None, app: "App | None" = None) -> None:
         prefix = _program(shell)
         shell.say(f"iryo serves at {url}   (Ctrl-C ends it)", bold=True)
         if dimse is not None:
@@ -120,13 +121,34 @@ def serve(
             shell.say(f"and DICOM devices as {settings.ae_title} on port {dimse}{how}")
         shell.say(f'In another terminal:  eval "$({prefix} env --endpoint {url})"')
         shell.say("Then:                 aws medical-imaging list-datastores")
+        if (link := first_link(shell, app)) is not None:
+            shell.say("Nobody can sign in yet. This link lets the administrator in, once, within")
+            shell.say(f"15 minutes:           {url}{link}")
         shell.out.file.flush()
 
     if shell.settings.server_workers > 1 or shell.settings.dimse_port is not None:
         supervise(shell.settings, ready=ready)
         return
     with open_app(shell.settings, serving=True) as app:
-        serve_app(app, ready=ready)
+        serve_app(app, ready=lambda url: ready(url, app=app))
+
+
+def first_link(shell: Shell, app: "App | None") -> str | None:
+    """The path of a link for the first administrator; None if somebody can sign in already."""
+    from dataclasses import replace
+
+    from iryo.access.invitations import LINK_PATH
+    from iryo.app import open_app
+
+    try:
+        if app is not None:
+            token = app.sign_in.users.first_link()
+        else:  # other processes serve: for a moment one that computes nothing stands beside them
+            with open_app(replace(shell.settings, compute="inline")) as beside:
+                token = beside.sign_in.users.first_link()
+    except IryoError:
+        return None  # who serves says what is wrong
+    return None if token is None else LINK_PATH + token
 
 
 def _program(shell: Shell) -> str:
