@@ -46,7 +46,7 @@ async function assets() {
       else emit(part + extname(file.path), file.contents);
     }
   }
-  for (const style of ["styles/main.css", "styles/viewer.css"].filter((file) => existsSync(join(here, file)))) {
+  for (const style of ["styles/main.css", "styles/studies.css", "styles/viewer.css"].filter((file) => existsSync(join(here, file)))) {
     const result = await build({ ...common, entryPoints: [style], minify: true, write: false, outdir: "out" });
     for (const file of result.outputFiles) emit(basename(file.path), file.contents);
   }

@@ -138,6 +138,9 @@ KINDS: Final[Mapping[str, Kind | None]] = {
     "DeleteImageSet": _DELETED,
     "RetrieveCapabilities": None,
     # Pages
+    "ShowStudy": _READ,
+    "ShowSeries": _READ,
+    "ShowInstance": _READ,
     "StoreMeasurements": Kind(ACCESSED, "C"),
     # DIMSE
     "A-ASSOCIATE": Kind(ALERT, "E", "110126"),

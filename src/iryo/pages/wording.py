@@ -1,6 +1,6 @@
 """How times, counts and sizes are written in each language; every page writes them the same way."""
 
-from datetime import datetime, timedelta, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -67,6 +67,10 @@ class Wording:
     def day(self, moment: datetime) -> str:
         """A day."""
         return str(format_date(moment.astimezone(self.zone), locale=self._locale))
+
+    def date_of(self, moment: datetime) -> date:
+        """Which day a moment is, in the reader's zone."""
+        return moment.astimezone(self.zone).date()
 
     def duration(self, seconds: float) -> str:
         """A time that something took, in one unit."""

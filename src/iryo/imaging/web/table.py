@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import Final
 
+from iryo.access import Role
 from iryo.imaging.service.room import Room
-from iryo.imaging.web import measurements, viewer
+from iryo.imaging.web import measurements, studies, viewer
 from iryo.imaging.web.ohif import Ohif
-from iryo.pages import Furniture, Page, Place
+from iryo.pages import Furniture, Place
 
 __all__ = ["furniture"]
 
@@ -15,18 +16,20 @@ _HERE: Final = Path(__file__).parent
 
 def furniture(room: Room, home: Path) -> Furniture:
     """The pages of the room; `home` is the folder of the installation."""
+    ohif = Ohif(room, home)
     return Furniture(
         name="imaging",
         templates=_HERE / "templates",
         locale=_HERE / "locale",
-        pages=(*_pages(room), *Ohif(room, home).pages),
+        pages=(
+            *studies.pages(room, lambda: ohif.here),
+            *viewer.pages(room),
+            *measurements.pages(room),
+            *ohif.pages,
+        ),
         places=_places(),
     )
 
 
-def _pages(room: Room) -> tuple[Page, ...]:
-    return (*measurements.pages(room), *viewer.pages(room))
-
-
 def _places() -> tuple[Place, ...]:
-    return ()
+    return (Place("Studies", "/studies", "studies", "s", Role.READER),)

@@ -23,6 +23,7 @@ from sqlalchemy import (
     literal,
     literal_column,
     select,
+    true,
     tuple_,
 )
 
@@ -33,17 +34,19 @@ from iryo.imaging.service.room import Room
 from iryo.imaging.service.search_words import Word, among, find_words, together, word_of
 from iryo.imaging.store import image_set_terms, image_sets, series, studies
 
-__all__ = ["Listed", "Listing", "Place", "Wish", "browse"]
+__all__ = ["Listed", "Listing", "Place", "Wish", "browse", "modalities"]
 
 _FEW: Final = 4_000
 """Image sets of a modality that are looked up and sorted."""
 _ENTRIES: Final = (600, 20_000)
 """Entries of the index of terms that are read: at first, and where that was not enough."""
-_WALKED: Final = 200_000
+_WALKED: Final = 60_000
 """Studies that are passed by what their index says."""
 _PROBED: Final = 6_000
 """Studies whose words are looked up one by one."""
+_CHUNK: Final = 200
 _MOST_WORDS: Final = 8
+_MOST_MODALITIES: Final = 60
 _UID: Final = re.compile(r"[0-2](?:\.(?:0|[1-9][0-9]*)){3,}")
 _SHOWN: Final = image_sets.c.state != literal_column("'DELETED'")  # as the index says it
 _TERMS: Final = image_set_terms.c
@@ -128,6 +131,21 @@ def browse(room: Room, datastore_id: str, wish: Wish) -> Listing:
     return Listing(listed, page.after, page.full)
 
 
+def modalities(room: Room, datastore_id: str) -> list[str]:
+    """The modalities that image sets of a data store have, one look into an index for each."""
+    code = image_sets.c.modality_code
+    least = select(code).where(image_sets.c.datastore_id == datastore_id, _SHOWN).order_by(code)
+    found: list[str] = []
+    with room.database.read() as connection:
+        while len(found) < _MOST_MODALITIES:
+            query = least.where(code > (found[-1] if found else "")).limit(1)
+            following = connection.execute(query).scalar()
+            if following is None:
+                break
+            found.append(following)
+    return found
+
+
 def _page(connection: Connection, datastore_id: str, wish: Wish) -> _Page:
     text = wish.text.strip()
     if _UID.fullmatch(text):
@@ -196,31 +214,40 @@ def _of_few(connection: Connection, datastore_id: str, wish: Wish) -> _Page | No
 
 
 def _walked(connection: Connection, datastore_id: str, wish: Wish, typed: Sequence[str]) -> _Page:
-    """By the index of the order, passing what does not match."""
-    window = _ordered(
-        select(studies.c.study_datetime, studies.c.study_uid, studies.c.modalities).where(
+    """By the index of the order, passing what does not match.
+
+    The condition is a column and not a filter, and rows are taken one by one: the database stops
+    where the page is full, and what was looked at last is known.
+    """
+    met = and_(
+        true(),
+        *(_study_has(datastore_id, studies.c.study_uid, word) for word in typed),
+        *_of_modality(connection, wish),
+    )
+    query = _ordered(
+        select(studies.c.study_datetime, studies.c.study_uid, met.label("met")).where(
             studies.c.datastore_id == datastore_id, *_days(wish, studies.c.study_datetime)
         ),
         [studies.c.study_datetime, studies.c.study_uid],
         wish,
     )
     most = _PROBED if typed else _WALKED
-    some = window.limit(most).subquery()
-    met = [_study_has(datastore_id, some.c.study_uid, word) for word in typed]
-    if wish.modality:
-        met.append(_listed(connection, some.c.modalities, wish.modality))
-    query = select(some.c.study_datetime, some.c.study_uid).where(*met).limit(wish.limit + 1)
-    direction = "asc" if wish.ascending else "desc"
-    query = query.order_by(
-        getattr(some.c.study_datetime, direction)(), getattr(some.c.study_uid, direction)()
+    found: list[Any] = []
+    count, row = 0, None
+    options = {"yield_per": _CHUNK}
+    with connection.execute(query.limit(most), execution_options=options) as rows:
+        for row in rows:
+            count += 1
+            if row.met:
+                found.append(row)
+                if len(found) > wish.limit:
+                    return _cut(found, wish)
+    page = _cut(found, wish)
+    if row is None or count < most:
+        return page
+    return _Page(
+        page.uids, Place(by_words=False, moment=row.study_datetime, id=row.study_uid), full=False
     )
-    page = _cut(connection.execute(query).all(), wish)
-    if page.after is not None:
-        return page
-    last = connection.execute(window.limit(1).offset(most - 1)).first()
-    if last is None:
-        return page
-    return _Page(page.uids, Place(False, last.study_datetime, last.study_uid), full=False)  # noqa: FBT003 - by name above
 
 
 def _cut(found: Sequence[Any], wish: Wish) -> _Page:
@@ -228,7 +255,7 @@ def _cut(found: Sequence[Any], wish: Wish) -> _Page:
     if len(found) <= wish.limit:
         return _Page(uids, None)
     last = found[wish.limit - 1]
-    return _Page(uids, Place(False, last.study_datetime, last.study_uid))  # noqa: FBT003
+    return _Page(uids, Place(by_words=False, moment=last.study_datetime, id=last.study_uid))
 
 
 def _study_has(datastore_id: str, study_uid: Any, word: str) -> ColumnElement[bool]:
@@ -265,7 +292,11 @@ def _by_words(
         if page.after is not None or len(rows) < most:
             return page
     last = rows[-1]
-    return _Page(page.uids, Place(True, last.study_datetime, last.image_set_id), full=False)  # noqa: FBT003
+    return _Page(
+        page.uids,
+        Place(by_words=True, moment=last.study_datetime, id=last.image_set_id),
+        full=False,
+    )
 
 
 def _studies_of(
@@ -302,7 +333,7 @@ def _gathered(
     # The next page begins with the entry that comes first of the study that did not fit: the place
     # is that of the entry before it.
     before = next(rows[at - 1] for at, row in enumerate(rows) if row is firsts[uids[wish.limit]])
-    place = Place(True, before.study_datetime, before.image_set_id)  # noqa: FBT003
+    place = Place(by_words=True, moment=before.study_datetime, id=before.image_set_id)
     return _Page(uids[: wish.limit], place)
 
 
