@@ -46,6 +46,31 @@ function watchRange(form: HTMLFormElement): void {
   show();
 }
 
+/** Shows of a table what has all words that are typed. */
+function watchFilter(input: HTMLInputElement): void {
+  const rows = [...document.querySelectorAll<HTMLTableRowElement>(`#${input.dataset["filter"]} tbody tr`)];
+  const texts = rows.map((row) => row.textContent?.toLowerCase() ?? "");
+  input.addEventListener("input", () => {
+    const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
+    rows.forEach((row, at) => {
+      row.hidden = !words.every((word) => texts[at]?.includes(word));
+    });
+  });
+}
+
+/** In the place of a picture that does not come stands what it would be of. */
+function missing(image: HTMLImageElement): void {
+  image.hidden = true;
+  const kind = image.nextElementSibling;
+  if (kind instanceof HTMLElement) kind.hidden = false;
+}
+
+for (const image of document.querySelectorAll<HTMLImageElement>("img[data-thumb]")) {
+  if (image.complete && !image.naturalWidth) missing(image);
+  image.addEventListener("error", () => missing(image));
+}
+for (const input of document.querySelectorAll<HTMLInputElement>("input[data-filter]")) watchFilter(input);
+
 const form = document.querySelector<HTMLFormElement>("form[data-find]");
 const field = document.querySelector<HTMLInputElement>("#q");
 if (form && field) {

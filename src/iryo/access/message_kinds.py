@@ -141,6 +141,8 @@ KINDS: Final[Mapping[str, Kind | None]] = {
     "ShowStudy": _READ,
     "ShowSeries": _READ,
     "ShowInstance": _READ,
+    "DeleteStudy": _DELETED,
+    "ImportFolder": _TAKEN_IN,
     "StoreMeasurements": Kind(ACCESSED, "C"),
     # DIMSE
     "A-ASSOCIATE": Kind(ALERT, "E", "110126"),

@@ -149,7 +149,7 @@ def _content(uid: str) -> Content:
     if tail == uid:
         return Content.IMAGES
     for begin, content in _CONTENTS:
-        if tail == begin or tail.startswith(begin if begin[-1] == "." else begin + "."):
+        if tail == begin or (begin[-1] == "." and tail.startswith(begin)):
             return content
     return Content.IMAGES
 

@@ -8,14 +8,16 @@ from urllib.parse import quote, urlencode
 
 from iryo.access import Role
 from iryo.errors import InvalidInput
-from iryo.imaging.service.query.browsing import Listed, Place, Wish, browse, modalities
+from iryo.imaging.attributes import Values
+from iryo.imaging.service.query.browsing import browse, modalities
+from iryo.imaging.service.query.wish import Listed, Place, Wish
 from iryo.imaging.service.room import Room
 from iryo.imaging.web.choosing import door_page
 from iryo.imaging.web.people import Name, age_at, day_text, first, name_of, sex_text, time_text
 from iryo.pages import Page, Visit
 from iryo.wire.http import Response
 
-__all__ = ["Row", "pages", "row_of"]
+__all__ = ["Row", "pages", "row_of", "row_of_values"]
 
 _PAGE: Final = 50  # studies
 _LONGEST: Final = 200  # characters that are looked for
@@ -110,14 +112,20 @@ def pages(room: Room, ohif: Callable[[], bool]) -> tuple[Page, ...]:
 
 
 def row_of(visit: Visit, one: Listed) -> Row:
-    """A study for a reader."""
-    values, language = one.values, visit.language
+    """A study of a list, for a reader."""
+    described: Values = {"00081030": {"vr": "LO", "Value": [one.description]}}
+    return row_of_values(visit, one.study_uid, one.values | described)
+
+
+def row_of_values(visit: Visit, study_uid: str, values: Values) -> Row:
+    """A study for a reader, by its attributes."""
+    language = visit.language
     store = quote(visit.path["datastore"], safe="")
-    uid = quote(one.study_uid, safe="")
+    uid = quote(study_uid, safe="")
     day, birth = first(values, "00080020"), first(values, "00100030")
     found = values.get("00080061", {}).get("Value") or []
     return Row(
-        uid=one.study_uid,
+        uid=study_uid,
         path=f"/studies/{store}/{uid}",
         viewer=f"/viewer/{store}?study={uid}",
         name=name_of(values),
@@ -128,7 +136,7 @@ def row_of(visit: Visit, one: Listed) -> Row:
         date=day_text(language, day),
         time=time_text(first(values, "00080030")),
         modalities=tuple(str(code) for code in found if code),
-        description=one.description,
+        description=first(values, "00081030"),
         accession=first(values, "00080050"),
         series=_count(values.get("00201206")),
         instances=_count(values.get("00201208")),

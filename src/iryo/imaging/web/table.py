@@ -5,7 +5,7 @@ from typing import Final
 
 from iryo.access import Role
 from iryo.imaging.service.room import Room
-from iryo.imaging.web import measurements, studies, viewer
+from iryo.imaging.web import measurements, studies, study, viewer
 from iryo.imaging.web.ohif import Ohif
 from iryo.pages import Furniture, Place
 
@@ -23,6 +23,7 @@ def furniture(room: Room, home: Path) -> Furniture:
         locale=_HERE / "locale",
         pages=(
             *studies.pages(room, lambda: ohif.here),
+            *study.pages(room, lambda: ohif.here),
             *viewer.pages(room),
             *measurements.pages(room),
             *ohif.pages,

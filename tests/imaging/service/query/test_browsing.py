@@ -15,7 +15,8 @@ from iryo.errors import NotFound
 from iryo.imaging.names import SEARCHED, terms, words
 from iryo.imaging.service import datastores, search_words
 from iryo.imaging.service.query import browsing
-from iryo.imaging.service.query.browsing import Listing, Place, Wish, browse
+from iryo.imaging.service.query.browsing import browse
+from iryo.imaging.service.query.wish import Listing, Place, Wish
 from iryo.imaging.store import image_set_terms, image_sets, series, studies
 from tests.imaging.house import House
 

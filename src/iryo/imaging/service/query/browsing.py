@@ -8,8 +8,7 @@ page, the answer says from where on to go on.
 """
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -19,22 +18,29 @@ from sqlalchemy import (
     Select,
     and_,
     exists,
-    func,
-    literal,
     literal_column,
     select,
     true,
-    tuple_,
 )
 
-from iryo.imaging.attributes import Values
 from iryo.imaging.names import words
 from iryo.imaging.service.datastores import require_active
+from iryo.imaging.service.query.wish import (
+    Listed,
+    Listing,
+    Place,
+    Wish,
+    beyond,
+    days,
+    of_modality,
+    ordered,
+    plain,
+)
 from iryo.imaging.service.room import Room
 from iryo.imaging.service.search_words import Word, among, find_words, together, word_of
 from iryo.imaging.store import image_set_terms, image_sets, series, studies
 
-__all__ = ["Listed", "Listing", "Place", "Wish", "browse", "modalities"]
+__all__ = ["browse", "modalities"]
 
 _FEW: Final = 4_000
 """Image sets of a modality that are looked up and sorted."""
@@ -50,63 +56,6 @@ _MOST_MODALITIES: Final = 60
 _UID: Final = re.compile(r"[0-2](?:\.(?:0|[1-9][0-9]*)){3,}")
 _SHOWN: Final = image_sets.c.state != literal_column("'DELETED'")  # as the index says it
 _TERMS: Final = image_set_terms.c
-
-
-class Place(NamedTuple):
-    """After which study or image set a page begins, in the order of study dates.
-
-    `by_words`: whether `id` is that of an image set, in the index of terms; else a study's UID.
-    """
-
-    by_words: bool
-    moment: str
-    id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What is looked for.
-
-    Attributes:
-        text: what was typed.
-        modality: that one of the series has; empty: any.
-        first, last: days of the study, YYYYMMDD, both included; empty: open.
-        ascending: oldest first.
-        after: where the page begins; None: at the beginning.
-        limit: studies of a page.
-    """
-
-    text: str = ""
-    modality: str = ""
-    first: str = ""
-    last: str = ""
-    ascending: bool = False
-    after: Place | None = None
-    limit: int = 50
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """One study: its UID, its attributes in the DICOM JSON model, its description."""
-
-    study_uid: str
-    values: Values
-    description: str
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """A page.
-
-    Attributes:
-        studies: in order.
-        after: where the next page begins; None: there is no more.
-        full: False: it stopped looking before the page was full; there may be more.
-    """
-
-    studies: tuple[Listed, ...]
-    after: Place | None
-    full: bool = True
 
 
 class _Page(NamedTuple):
@@ -152,7 +101,7 @@ def _page(connection: Connection, datastore_id: str, wish: Wish) -> _Page:
         return _of_uid(connection, datastore_id, text)
     typed = " ".join(words(text)[:_MOST_WORDS])
     if typed and (wish.after is None or wish.after.by_words):
-        found = find_words(connection, datastore_id, typed, _days(wish, _TERMS.study_datetime))
+        found = find_words(connection, datastore_id, typed, days(wish, _TERMS.study_datetime))
         page = _by_words(connection, datastore_id, wish, found)
         if page is not None:
             return page
@@ -196,13 +145,13 @@ def _of_few(connection: Connection, datastore_id: str, wish: Wish) -> _Page | No
     uids = connection.execute(query.limit(_FEW + 1)).scalars().all()
     if len(uids) > _FEW:
         return None
-    order = [_plain(column) for column in (studies.c.study_datetime, studies.c.study_uid)]
-    some = _ordered(
+    order = [plain(column) for column in (studies.c.study_datetime, studies.c.study_uid)]
+    some = ordered(
         select(studies.c.study_datetime, studies.c.study_uid).where(
             studies.c.datastore_id == datastore_id,
             studies.c.study_uid.in_(sorted(set(uids))),
-            *_of_modality(connection, wish),
-            *_days(wish, studies.c.study_datetime),
+            *of_modality(connection, wish),
+            *days(wish, studies.c.study_datetime),
         ),
         order,
         wish,
@@ -222,11 +171,11 @@ def _walked(connection: Connection, datastore_id: str, wish: Wish, typed: Sequen
     met = and_(
         true(),
         *(_study_has(datastore_id, studies.c.study_uid, word) for word in typed),
-        *_of_modality(connection, wish),
+        *of_modality(connection, wish),
     )
-    query = _ordered(
+    query = ordered(
         select(studies.c.study_datetime, studies.c.study_uid, met.label("met")).where(
-            studies.c.datastore_id == datastore_id, *_days(wish, studies.c.study_datetime)
+            studies.c.datastore_id == datastore_id, *days(wish, studies.c.study_datetime)
         ),
         [studies.c.study_datetime, studies.c.study_uid],
         wish,
@@ -278,7 +227,7 @@ def _by_words(
     typed = [one.text for one in found]
     for most in _ENTRIES:
         entries = together(
-            connection, found, *_beyond((_TERMS.study_datetime, _TERMS.image_set_id), wish)
+            connection, found, *beyond((_TERMS.study_datetime, _TERMS.image_set_id), wish)
         )
         if entries is None:
             return None
@@ -307,7 +256,7 @@ def _studies_of(
     same = and_(
         studies.c.datastore_id == datastore_id,
         studies.c.study_uid == series.c.study_uid,
-        *_of_modality(connection, wish),
+        *of_modality(connection, wish),
     )
     joined = some.outerjoin(series, series.c.image_set_id == some.c.image_set_id)
     return query.select_from(joined.outerjoin(studies, same)).order_by(
@@ -349,57 +298,11 @@ def _shown_before(
             .where(
                 series.c.datastore_id == datastore_id,
                 series.c.study_uid.in_(uids[start : start + 500]),
-                ~and_(*_beyond(order, wish)),
-                *_days(wish, series.c.study_datetime),
+                ~and_(*beyond(order, wish)),
+                *days(wish, series.c.study_datetime),
                 *(word_of(series.c.image_set_id, word) for word in typed),
             )
             .distinct()
         )
         found |= set(connection.execute(query).scalars())
     return found
-
-
-# ------------------------------------------------------------------------------------- conditions
-
-
-def _days(wish: Wish, column: Any) -> list[ColumnElement[bool]]:
-    """The days, as a range of the text that sorts. Who asks until when means what has a date."""
-    met = []
-    if wish.first or wish.last:
-        met.append(column >= f"{wish.first or '0'}T" if wish.first else column > "")
-    if wish.last:
-        met.append(column < f"{wish.last}U")
-    return met
-
-
-def _of_modality(connection: Connection, wish: Wish) -> Iterator[ColumnElement[bool]]:
-    if wish.modality:
-        yield _listed(connection, studies.c.modalities, wish.modality)
-
-
-def _listed(connection: Connection, column: Any, value: str) -> ColumnElement[bool]:
-    """Whether a value is among those between backslashes."""
-    if connection.dialect.name == "sqlite":
-        return func.instr(column, f"\\{value}\\") > 0
-    return func.strpos(column, f"\\{value}\\") > 0
-
-
-def _beyond(order: tuple[Any, Any], wish: Wish) -> list[ColumnElement[bool]]:
-    """What comes after the place, as one row value: so the index leads there."""
-    if wish.after is None:
-        return []
-    place = tuple_(*order)
-    last: Any = tuple_(
-        literal(wish.after.moment, order[0].type), literal(wish.after.id, order[1].type)
-    )
-    return [place > last if wish.ascending else place < last]
-
-
-def _ordered(query: Select[Any], order: list[Any], wish: Wish) -> Select[Any]:
-    query = query.where(*_beyond((order[0], order[1]), wish))
-    return query.order_by(*(one.asc() if wish.ascending else one.desc() for one in order))
-
-
-def _plain(column: Any) -> Any:
-    """The column, but no index is taken for it."""
-    return func.coalesce(column, column)
