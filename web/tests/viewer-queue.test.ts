@@ -21,8 +21,13 @@ test("no more is wanted than fits, but always one", () => {
   assert.deepEqual(fitting([50], (one) => one, 12), [50]);
 });
 
-test("slots are filled by urgency", () => {
-  assert.deepEqual(plan(["a", "b", "c"], new Set(["b"]), 1, 2), { start: ["a"], cancel: [] });
+test("slots are filled in order", () => {
+  assert.deepEqual(plan(["a", "b", "c", "d"], new Set(["b"]), 0, 3), { start: ["a", "c"], cancel: [] });
+});
+
+test("what is shown comes alone, before all that is around it", () => {
+  assert.deepEqual(plan(["a", "b", "c"], new Set(["b"]), 1, 3), { start: ["a"], cancel: [] });
+  assert.deepEqual(plan(["a", "b", "c"], new Set(["a"]), 1, 3), { start: [], cancel: [] });
 });
 
 test("what is shown takes the place of what is wanted last", () => {

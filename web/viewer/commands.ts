@@ -5,6 +5,7 @@ import { icons } from "./icons";
 import type { Binding } from "./keys";
 import type { Layout } from "./layout";
 import { LAYOUTS } from "./layout";
+import { CT } from "./presets";
 import type { PointerTool, Plugin, PageSeam } from "./plug";
 import type { Item } from "./toolbar";
 import { flipped, PLAIN, turnedBy } from "./transform";
@@ -71,7 +72,7 @@ export function groups(deeds: Deeds): Item[][] {
     [
       once("layout", text("One, two or four viewports"), icons.layout, "G", () => deeds.arrange()),
       switched("link", text("Scroll together"), icons.link, "C", deeds.link),
-      switched("link-window", text("Window together"), icons.window, "Shift+C", deeds.linkWindow),
+      switched("link-window", text("Window together"), icons.linkWindow, "Shift+C", deeds.linkWindow),
     ],
     ...(plugged.length > 0 ? [plugged] : []),
     [
@@ -95,7 +96,7 @@ export function bindings(deeds: Deeds, items: readonly Item[]): Binding[] {
   const scroll = (step: number) => () => active().scrollBy(step);
   const last = (): number => (active().series?.frames.length ?? 1) - 1;
   const [back, on] = [text("Image before"), text("Next image")];
-  const [presets, next, layouts] = [text("Window presets"), text("Next viewport"), LAYOUTS];
+  const [next, layouts] = [text("Next viewport"), LAYOUTS];
   return [
     { key: "ArrowUp", label: back, run: scroll(-1) },
     { key: "ArrowLeft", label: back, run: scroll(-1) },
@@ -105,7 +106,8 @@ export function bindings(deeds: Deeds, items: readonly Item[]): Binding[] {
     { key: "PageDown", label: text("Ten images on"), run: scroll(10) },
     { key: "Home", label: text("First image"), run: () => active().scrollTo(0) },
     { key: "End", label: text("Last image"), run: () => active().scrollTo(last()) },
-    ...[0, 1, 2, 3, 4, 5].map((index) => ({ key: index === 0 ? "6" : String(index), label: presets, run: () => deeds.preset(index) })),
+    ...CT.map(({ name }, index) => ({ key: String(index + 1), label: name, run: () => deeds.preset(index + 1) })),
+    { key: "6", label: text("As the file says"), run: () => deeds.preset(0) },
     { key: "+", label: text("Larger"), run: () => enlarge(active(), 1.25) },
     { key: "-", label: text("Smaller"), run: () => enlarge(active(), 0.8) },
     { key: "Enter", label: next, run: () => deeds.layout.activate((deeds.layout.activeIndex + 1) % Math.max(deeds.layout.count, layouts[0])) },

@@ -17,7 +17,7 @@ export class Figures {
   private readonly values: HTMLElement[] = [];
 
   constructor() {
-    this.element.className = "figures";
+    this.element.className = "viewer-figures";
     const names = [text("Images loaded"), text("Current image"), text("Load time"), text("Bytes loaded"), text("Bytes decompressed"), text("In memory")];
     for (const name of names) {
       const value = document.createElement("dd");

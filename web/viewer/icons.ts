@@ -20,6 +20,7 @@ export const icons = {
   pause: line("M8 5v14", "M16 5v14"),
   layout: `<rect x="3.5" y="4.5" width="17" height="15" rx="1.5"/>` + line("M12 4.500v15", "M3.5 12h17"),
   link: line("M9.5 14.5 14.5 9.5", "M11 7l2-2a4.2 4.2 0 0 1 6 6l-2 2", "M13 17l-2 2a4.2 4.2 0 0 1-6-6l2-2"),
+  linkWindow: `<circle cx="8.5" cy="12" r="5.5"/><circle cx="15.5" cy="12" r="5.5"/><path d="M12 7.8a5.5 5.5 0 0 1 0 8.4a5.5 5.5 0 0 1 0-8.4z" fill="currentColor" stroke="none"/>`,
   overlay: line("M4 6h8", "M4 10h5", "M20 18h-8", "M20 14h-5"),
   header: line("M5 4h14v16H5z", "M8.5 8.500h7", "M8.5 12h7", "M8.5 15.500h4"),
   statistics: line("M4 20V10", "M10 20V4", "M16 20v-7", "M21 20H3"),

@@ -17,7 +17,7 @@ export interface Loaded extends Sized {
   /** [0] is the frame, then smaller copies; of a coarse image it is a smaller resolution. */
   readonly levels: readonly Raster[];
   readonly full: boolean;
-  /** The least and the greatest stored sample. */
+  /** The least and the greatest stored sample; of those whose file names a window, any. */
   readonly range: readonly [number, number];
 }
 
@@ -182,8 +182,9 @@ export class Loader {
 
   private async decode(frame: Frame, part: Part, level: number, signal: AbortSignal, urgent: boolean): Promise<Loaded> {
     const how = look(frame.instance, frame.frame);
+    const ranged = how.windows.length === 0 && how.tables.length === 0; // else the file says what is seen
     const form = part.type === "application/octet-stream" ? "native" : "htj2k";
-    const { levels, range } = await this.pool.decode({ bytes: part.bytes, form, stored: how.stored, level, padding: how.padding }, signal, urgent);
+    const { levels, range } = await this.pool.decode({ bytes: part.bytes, form, stored: how.stored, level, ranged, padding: how.padding }, signal, urgent);
     const bytes = levels.reduce((sum, one) => sum + one.data.byteLength, 0);
     if (level === 0) this.counts.bytesDecompressed += levels[0]!.data.byteLength;
     return { frame, look: how, levels, full: level === 0, range, bytes };

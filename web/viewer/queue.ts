@@ -57,6 +57,9 @@ export function plan<T>(wanted: readonly T[], running: ReadonlySet<T>, urgent: n
   const left = [...running].filter((one) => place.has(one)).sort((a, b) => place.get(b)! - place.get(a)!);
   const start: T[] = [];
   for (const [index, one] of wanted.entries()) {
+    // As long as something on the screen is missing nothing else begins: it would take the network
+    // and the processors away from it.
+    if (urgent > 0 && index >= urgent) break;
     if (running.has(one)) continue;
     if (left.length + start.length < slots) start.push(one);
     else if (index < urgent && left.length > 0 && place.get(left[0]!)! >= urgent) {

@@ -16,7 +16,8 @@ export interface Task {
   readonly stored: Stored;
   /** How often the image is to be halved: 0 is all of it. */
   readonly level: number;
-  /** Samples that do not count for the range. */
+  /** Whether the range of samples is wanted, and those that do not count for it. */
+  readonly ranged: boolean;
   readonly padding: readonly [number, number] | null;
 }
 

@@ -81,6 +81,8 @@ export class Viewer {
   private opened = false;
   private refreshing = 0;
   private listed: Listed[] = [];
+  private listing: Promise<Listed[]> = Promise.resolve([]);
+  private unfolded = false;
   private readonly lastPainted = new WeakMap<Viewport, string>();
 
   constructor(
@@ -158,12 +160,12 @@ export class Viewer {
   /** Open what the address says, else the series asked for, else the first with images. */
   async start(): Promise<void> {
     const place = read(new URLSearchParams(location.search).get("at"));
-    const list = this.library.list().then((found) => {
+    const list = (this.listing = this.library.list().then((found) => {
       this.listed = found;
-      this.thumbs.show(found);
       this.refresh();
       return found;
-    });
+    }));
+    setTimeout(() => this.unfold(), 1500);
     try {
       if (place) await this.restore(place);
       else {
@@ -214,12 +216,15 @@ export class Viewer {
 
   private async arrange(count: Count): Promise<void> {
     const before = this.layout.viewports.length;
+    const { active } = this.layout;
     this.layout.arrange(count);
     const open = new Set(this.layout.viewports.map((viewport) => viewport.series?.uid));
     const rest = this.listed.filter((one) => hasPixels(one) && !open.has(one.uid));
     for (const viewport of this.layout.viewports.slice(before)) {
       const next = viewport.series ? undefined : rest.shift();
       if (next) await this.open(viewport, next.uid);
+      // Of a study with fewer series the same is seen again: another window, another place.
+      else if (!viewport.series && active.series) this.put(viewport, active.series, active.index);
     }
     this.want();
   }
@@ -255,7 +260,18 @@ export class Viewer {
     const before = this.lastPainted.get(viewport)?.split(" ")[0];
     this.lastPainted.set(viewport, key);
     this.marks.painted(shown.full);
+    if (shown.full) this.unfold();
     if (before !== shown.frame.key && viewport === this.layout.active) this.marks.scrolled();
+  }
+
+  /** What can wait until the first image is there: pictures of the other series cost the server time. */
+  private unfold(): void {
+    if (this.unfolded) return;
+    this.unfolded = true;
+    void this.listing.then((found) => {
+      this.thumbs.show(found);
+      this.refresh();
+    }, () => undefined);
   }
 
   show(viewport: Viewport, sopInstanceUid: string, frame: number): void {

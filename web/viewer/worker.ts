@@ -41,8 +41,7 @@ async function answer(task: Task): Promise<Outcome> {
   try {
     const whole = task.form === "htj2k" ? await htj2k(task) : native(task.bytes, task.stored);
     const levels = task.level > 0 ? [whole] : pyramid(whole);
-    // A small copy has nearly the same range, and of colour no one asks.
-    const range = whole.samples === 1 ? rangeOf(whole.data, task.padding) : ([0, 255] as const);
+    const range = task.ranged && whole.samples === 1 ? rangeOf(whole.data, task.padding) : ([0, 255] as const);
     return { id: task.id, levels, range, took: performance.now() - began };
   } catch (error) {
     return { id: task.id, failure: error instanceof Error ? error.message : String(error) };
