@@ -148,7 +148,9 @@ def test_the_keys_and_the_figures_are_shown(screen: Screen, library: Library) ->
     keys.wait_for()
     assert "Invert" in keys.inner_text()
     screen.until("state.cachedFrames === 1")
-    figures = dict(zip(screen.texts(".viewer-figures dt"), screen.texts(".viewer-figures dd"), strict=True))
+    figures = dict(
+        zip(screen.texts(".viewer-figures dt"), screen.texts(".viewer-figures dd"), strict=True)
+    )
     assert figures["Images loaded"] == "1 / 1"
     assert figures["Bytes decompressed"] == "32.8 kB"
     assert figures["Load time"].endswith("ms")
