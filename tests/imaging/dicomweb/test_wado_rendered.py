@@ -1,6 +1,7 @@
 """Pictures over WADO-RS and WADO-URI: dicomweb-client and Pillow look at what comes back."""
 
 import io
+from base64 import b64encode
 from typing import Any
 
 import numpy as np
@@ -8,9 +9,15 @@ import pydicom
 import pytest
 from PIL import Image
 from PIL.GifImagePlugin import GifImageFile
+from sqlalchemy import Engine, event
 
+from iryo.access import Role
+from iryo.imaging.dicomweb import Found
+from iryo.wire.http import Request
 from tests.imaging.dicomweb.conftest import SERIES, STUDY, Library
 from tests.imaging.dicomweb.test_wado import uids
+from tests.imaging.house import House
+from tests.imaging.site import make_instance
 
 
 def shown(data: bytes) -> Any:
@@ -189,6 +196,38 @@ def test_a_gif_of_what_does_not_decode_is_refused(library: Library) -> None:
     assert session.get(f"{url}/rendered", headers={"accept": "image/gif"}).status_code == 404
     large = library.url("emri_small_jpeg_ls_lossless.dcm") + "/rendered?viewport=16384,16384"
     assert session.get(large, headers={"accept": "image/gif"}).status_code == 400
+
+
+def test_a_picture_of_a_known_instance_costs_no_statement(house: House) -> None:
+    """Nothing is asked of the database, and the audit row is written later."""
+    folder = house.folder / "seen"
+    folder.mkdir()
+    make_instance(folder / "1.dcm", sop="1.2.3.1.1")
+    house.imported(folder)
+    key = house.app.access.create_key(name="reader", role=Role.READER)
+    headers = {"authorization": f"Basic {b64encode(':'.join(key).encode()).decode()}"}
+    path = f"/dicomweb/{house.store}/studies/1.2.3/series/1.2.3.1/instances/1.2.3.1.1"
+    said: list[str] = []
+
+    def record(*given: Any) -> None:
+        said.append(given[2])
+
+    def asked(tail: str) -> list[str]:
+        request = Request("GET", path + tail, "window=1,2", headers, b"", "127.0.0.1")
+        found = house.app.dicomweb.find(request, "http://127.0.0.1")
+        assert isinstance(found, Found)
+        said.clear()
+        assert house.app.dicomweb.answer(found, iter(())).status == 200
+        return said
+
+    event.listen(Engine, "before_cursor_execute", record)
+    try:
+        assert any("imaging_arrivals" in one for one in asked("/rendered"))
+        for tail in ("/rendered", "/thumbnail", "/frames/1/rendered", "/frames/1/thumbnail"):
+            assert asked(tail) == []
+        assert len(asked("/metadata")) > 0
+    finally:
+        event.remove(Engine, "before_cursor_execute", record)
 
 
 # --------------------------------------------------------------------------------------- WADO-URI

@@ -106,6 +106,8 @@ class Route:
         ready: for one that is quick only sometimes: whether it is so now, for a request without a
             query.
         sees: whether it looks at what is stored; whoever stored something finds it.
+        by_place: whether it is seen where the place of its instance is known, without asking the
+            rows: nobody is told that what replaces one is stored before it is visible.
         summary: what it is, with the clause of PS3.18; shown by the capabilities (PS3.18 8.9) and
             the conformance statement, as the three below.
         gives: media types of answers.
@@ -121,6 +123,7 @@ class Route:
     inline: bool = False
     ready: Ready | None = None
     sees: bool = True
+    by_place: bool = False
     summary: str = ""
     gives: tuple[str, ...] = ()
     takes: tuple[str, ...] = ()

@@ -18,6 +18,7 @@ from iryo.imaging.dicomweb.call import BodyTooLarge, Call, Limits, Route
 from iryo.imaging.dicomweb.entrance import Entrance
 from iryo.imaging.dicomweb.failures import failed
 from iryo.imaging.dicomweb.routes import ROUTES
+from iryo.imaging.service.frames import Place, remembered
 from iryo.imaging.service.lookup import active_datastores
 from iryo.imaging.service.receive import await_visible
 from iryo.imaging.service.room import Room
@@ -36,6 +37,7 @@ _KNOWN_SECONDS: Final = 5.0
 _NO_BODY: Final[Iterator[bytes]] = iter(())
 _MOST_PAIRS: Final = 1000
 _DEIDENTIFY: Final = "deidentify"
+_IMAGE_SET: Final = "imageSetId"
 _LONGEST_QUERY: Final = 32 << 10
 _STUDY: Final = frozenset({"StudyInstanceUID", "0020000D", "0020000d", "studyUID"})
 
@@ -215,15 +217,13 @@ class Door:
         pairs: tuple[tuple[str, str], ...],
     ) -> None:
         """Wait for what the caller has stored, and for what anybody has of the studies named."""
-        request, ready = found.request, found.route.ready
-        if (
-            ready is not None
-            and not pairs
-            and ready(self._room, datastore_id, found.path, request.headers)
-        ):
-            return  # it is visible, for its place is known
+        path = found.path
+        if found.route.by_place and not any(name == _IMAGE_SET for name, _ in pairs):
+            place = Place(datastore_id, path["study"], path["series"], path["instance"])
+            if remembered(self._room, place) is not None:
+                return
         studies = {value for name, text in pairs if name in _STUDY for value in _uids(text)}
-        studies |= {found.path["study"]} if "study" in found.path else set()
+        studies |= {path["study"]} if "study" in path else set()
         may_store = principal.allows(Role.WRITER, datastore_id)
         await_visible(
             self._room,

@@ -29,6 +29,7 @@ def _levels(
     gives: tuple[str, ...],
     *also: str,
     role: Role = Role.READER,
+    pixels: bool = False,
 ) -> tuple[Route, ...]:
     """The same transaction on a study, a series and an instance."""
     return tuple(
@@ -42,6 +43,7 @@ def _levels(
             f" (PS3.18 {clause})",
             gives=gives,
             parameters=("accept", "imageSetId", *also),
+            by_place=pixels and template == _INSTANCE,
         )
         for name, template in _LEVELS
     )
@@ -56,6 +58,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         frames,
         inline=True,
         ready=ready,
+        by_place=True,
         summary="Frames, as they are stored or transcoded without loss (PS3.18 10.4.1.1.6)",
         gives=(_MULTIPART, OCTETS, "image/jphc", "image/jph", "image/jp2", "image/jpeg"),
         parameters=("accept", "imageSetId"),
@@ -84,6 +87,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "10.4.1.1.3",
         (JPEG, PNG, GIF, _MULTIPART),
         *wado_rendered.PARAMETERS,
+        pixels=True,
     ),
     *_levels(
         "Thumbnail",
@@ -92,6 +96,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "10.4.1.1.4",
         (JPEG, PNG, GIF),
         *wado_rendered.PARAMETERS,
+        pixels=True,
     ),
     Route(
         "GET",
@@ -99,6 +104,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "RetrieveFramesRendered",
         Role.READER,
         wado_rendered.numbers,
+        by_place=True,
         summary="Frames as pictures (PS3.18 10.4.1.1.3)",
         gives=(JPEG, PNG, GIF, _MULTIPART),
         parameters=("accept", "imageSetId", *wado_rendered.PARAMETERS),
@@ -109,6 +115,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "RetrieveFramesThumbnail",
         Role.READER,
         wado_rendered.thumbnail,
+        by_place=True,
         summary="A frame as a small picture (PS3.18 10.4.1.1.4)",
         gives=(JPEG, PNG, GIF),
         parameters=("accept", "imageSetId", *wado_rendered.PARAMETERS),

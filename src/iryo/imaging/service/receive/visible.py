@@ -9,10 +9,11 @@ from collections.abc import Collection
 from datetime import timedelta
 from typing import Any, Final
 
-from sqlalchemy import Select, func, select, union_all
+from sqlalchemy import Select, bindparam, func, select, union_all
 
 from iryo.errors import Unavailable
 from iryo.imaging.service.receive.asking import run_now, submit
+from iryo.imaging.service.receive.model import Outcome
 from iryo.imaging.service.receive.wish import Wish
 from iryo.imaging.service.room import Room
 from iryo.imaging.store import arrivals
@@ -27,6 +28,15 @@ _MOMENT: Final = 0.1  # seconds from one look to the next at what another proces
 # is wrong, of which others tell; only who asks for its study still waits.
 _RECENT: Final = timedelta(minutes=1)
 _MOST_STUDIES: Final = 500
+# Mostly there is nothing, and each read asks: so this is put together once.
+_ANYTHING: Final = (
+    select(arrivals.c.id)
+    .where(
+        arrivals.c.outcome == Outcome.WAITING.value,
+        arrivals.c.datastore_id == bindparam("datastore_id"),
+    )
+    .limit(1)
+)
 
 
 def await_visible(
@@ -50,6 +60,8 @@ def await_visible(
     since = room.clock() - _RECENT
     wish = Wish(datastore_id, actor and actor[:128], since, tuple(studies)[:_MOST_STUDIES])
     with room.database.read() as connection:
+        if connection.execute(_ANYTHING, {"datastore_id": datastore_id}).first() is None:
+            return
         last = connection.execute(_newest(wish)).scalar()
     if last is None:
         return
