@@ -20,7 +20,7 @@ from iryo.dicom.syntaxes import EXPLICIT_LITTLE, syntax
 from iryo.dicom.write_elements import CHARSET, UNDEFINED, Form
 from iryo.errors import InvalidDicom
 
-__all__ = ["BulkData", "from_dicom_json"]
+__all__ = ["BulkData", "from_dicom_json", "number_text"]
 
 _FORM: Final = Form(explicit=True, little=True)
 _PIXELS: Final = 0x7FE00010
@@ -202,7 +202,7 @@ def _encoded(tag: int, vr: str, values: list[Any]) -> bytes:
     if kind is Kind.PERSON:
         return "\\".join(_name(value) for value in values).encode()
     if kind in {Kind.DECIMAL, Kind.INTEGER}:
-        return "\\".join(_text_of(value) for value in values).encode("ascii")
+        return "\\".join(number_text(value) for value in values).encode("ascii")
     return "\\".join("" if value is None else _string(value) for value in values).encode()
 
 
@@ -216,7 +216,7 @@ def _number(vr: str, value: Any) -> Any:
     return int(value) if isinstance(value, str) else value
 
 
-def _text_of(value: Any) -> str:
+def number_text(value: Any) -> str:
     """A DS or an IS, of which DS has 16 characters at most."""
     if value is None:
         return ""
