@@ -42,6 +42,9 @@ class Clause:
 _DOOR: Final = "imaging/dicomweb/test_door.py::"
 _STOW: Final = "imaging/dicomweb/test_stow.py::"
 _STOW_JSON: Final = "imaging/dicomweb/test_stow_json.py::"
+_XML: Final = "imaging/dicomweb/test_xml.py::"
+_NATIVE: Final = "dicom/test_native_xml.py::"
+_FROM_NATIVE: Final = "dicom/test_from_native_xml.py::"
 _QIDO: Final = "imaging/dicomweb/test_qido.py::"
 _ENGINE: Final = "imaging/service/query/test_engine.py::"
 _WADO: Final = "imaging/dicomweb/test_wado.py::"
@@ -134,6 +137,7 @@ CLAUSES: Final = (
             f"{_METADATA}test_every_level",
             f"{_METADATA}test_edits_are_in_it",
             f"{_METADATA}test_as_xml_too",
+            f"{_XML}test_xml_says_what_json_says",
             "dicom/test_native_xml.py::test_as_dcmtk_writes_it",
         ),
     ),
@@ -205,11 +209,13 @@ CLAUSES: Final = (
     Clause(
         "PS3.18",
         "10.5.2",
-        "files, streamed; and metadata as JSON with bulk data in parts of their own",
+        "files, streamed; and metadata as JSON or XML with bulk data in parts of their own",
         (
             f"{_STOW}test_all_of_a_request_is_one_version",
             f"{_STOW_JSON}test_metadata_and_uncompressed_pixels",
             f"{_STOW_JSON}test_compressed_pixels_say_their_syntax",
+            f"{_XML}test_metadata_in_xml_is_stored_with_its_bulk_data",
+            f"{_XML}test_what_dcm2xml_writes_is_stored",
         ),
     ),
     Clause(
@@ -243,5 +249,18 @@ CLAUSES: Final = (
             f"{_QIDO}test_forms",
             f"{_QIDO}test_as_xml_too",
         ),
+    ),
+    Clause(
+        "PS3.19",
+        "A.1",
+        "the Native DICOM Model, as dcmtk's dcm2xml writes it, and back to files",
+        (
+            f"{_NATIVE}test_as_dcmtk_writes_it",
+            f"{_FROM_NATIVE}test_the_same_as_dcm2xml",
+            f"{_FROM_NATIVE}test_a_file_from_xml_is_one_from_json",
+            f"{_FROM_NATIVE}test_what_is_written_comes_back",
+            f"{_FROM_NATIVE}test_what_is_no_such_model",
+        ),
+        note="bulk data by uri or inline; a uuid is refused",
     ),
 )

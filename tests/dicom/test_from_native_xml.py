@@ -1,15 +1,156 @@
-"""XML that others send: what is not the Native DICOM Model is refused, and nothing is looked up."""
+"""From the Native DICOM Model: what dcm2xml and we write comes back as a file.
 
+XML that others send is hostile: what is not the model is refused, and nothing is looked up.
+"""
+
+import io
+import shutil
+import subprocess
+from base64 import b64decode
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
+import orjson
+import pydicom
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from iryo.dicom import read, to_dicom_json
+from iryo.dicom.from_json import from_dicom_json
 from iryo.dicom.from_native_xml import from_native_xml
 from iryo.dicom.model import KINDS
+from iryo.dicom.native_xml import native_xml
 from iryo.errors import InvalidDicom
+from tests.dicom.realfiles import wheel_file
+from tests.dicom.test_json import VALUES
+
+NAMES = (
+    "CT_small.dcm", "MR_small.dcm", "reportsi.dcm", "rtplan.dcm", "test-SR.dcm", "priv_SQ.dcm",
+)  # fmt: skip
+
+needs_dcmtk = pytest.mark.skipif(shutil.which("dcm2xml") is None, reason="needs Debian's dcmtk")
+
+
+def json_of(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = orjson.loads(orjson.dumps(to_dicom_json(read(path.read_bytes()))))
+    return found
+
+
+def by_dcmtk(path: Path) -> bytes:
+    arguments = ["dcm2xml", "-nat", "+U8", "+Eb", "+M", "-q", str(path)]
+    return subprocess.run(arguments, capture_output=True, check=True).stdout
+
+
+def plain(item: dict[str, Any]) -> dict[str, Any]:
+    """As both programs have it: theirs is in UTF-8 by request, and has shorter decimals."""
+    found: dict[str, Any] = {}
+    for key, attribute in item.items():
+        if key[:4] == "0002" or key == "00080005" or key.endswith("0000"):
+            continue
+        vr, values = attribute["vr"], attribute.get("Value", [])
+        if vr == "SQ":
+            found[key] = [plain(one or {}) for one in values]
+        elif vr in {"DS", "IS", "FL", "FD"}:
+            found[key] = [float(f"{float(one):.4g}") for one in values]
+        elif vr == "PN":  # dcm2xml says the ideographic group again for the phonetic one
+            found[key] = [(one["Alphabetic"], one.get("Ideographic")) for one in values if one]
+        elif "InlineBinary" in attribute:
+            found[key] = bytes(sorted(b64decode(attribute["InlineBinary"])))  # big endian in dcmtk
+        else:
+            found[key] = [one.rstrip() if isinstance(one, str) else one for one in values]
+    return found
+
+
+@needs_dcmtk
+@pytest.mark.parametrize("name", [*NAMES, "chrX1.dcm"])
+def test_the_same_as_dcm2xml(name: str) -> None:
+    path = wheel_file(name)
+    ours = native_xml(json_of(path))
+    assert plain(from_native_xml(ours)) == plain(from_native_xml(by_dcmtk(path)))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_file_from_xml_is_one_from_json(name: str) -> None:
+    item = json_of(wheel_file(name))
+    again = from_native_xml(native_xml(item))
+    made, expected = (
+        pydicom.dcmread(io.BytesIO(b"".join(from_dicom_json(one, lambda _: None))))
+        for one in (again, item)
+    )
+    assert made == expected
+
+
+@pytest.mark.parametrize(("tag", "vr", "raw", "expected"), VALUES)
+def test_each_kind_of_value(tag: int, vr: str, raw: bytes, expected: dict[str, Any]) -> None:
+    del raw
+    item = {f"{tag:08X}": {"vr": vr} | expected}
+    made, wanted = (
+        to_dicom_json(read(b"".join(from_dicom_json(one, lambda _: None))))
+        for one in (from_native_xml(native_xml(item)), item)
+    )
+    assert made == wanted
+
+
+TEXT = st.text(
+    st.characters(exclude_categories=["Cs"], exclude_characters="\\^="), min_size=1, max_size=9
+)
+XML_TEXT = TEXT.filter(lambda text: all(c in "\t\n\r" or c >= " " for c in text)).filter(
+    lambda text: not {"\ufffe", "\uffff"} & set(text)
+)
+NAME = st.fixed_dictionaries(
+    {"Alphabetic": XML_TEXT},
+    optional={"Ideographic": st.lists(XML_TEXT, min_size=2, max_size=5).map("^".join)},
+)
+DATASETS = st.recursive(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "00080005": st.just({"vr": "CS", "Value": ["ISO_IR 192"]}),
+            "00100010": st.lists(NAME, min_size=1).map(lambda v: {"vr": "PN", "Value": v}),
+            "00081030": XML_TEXT.map(lambda v: {"vr": "LO", "Value": [None, v]}),
+            "00104000": XML_TEXT.map(lambda v: {"vr": "LT", "Value": [v]}),
+            "00280010": st.integers(0, 65535).map(lambda v: {"vr": "US", "Value": [v]}),
+            "0018605A": st.floats(allow_nan=False, allow_infinity=False).map(
+                lambda v: {"vr": "FD", "Value": [v, 1.5]}
+            ),
+            "00280009": st.just({"vr": "AT"}),
+            "00420011": st.just({"vr": "OB", "InlineBinary": "AAE="}),
+            "7FE00010": XML_TEXT.map(lambda v: {"vr": "OW", "BulkDataURI": v}),
+            "00090010": st.just({"vr": "LO", "Value": ["A & <B>"]}),
+            "00090011": st.just({"vr": "LO", "Value": ["A & <B>"]}),
+            "00091001": st.just({"vr": "SH", "Value": ["x"]}),
+            "00091101": st.just({"vr": "SH", "Value": ["y"]}),
+            "00111101": st.just({"vr": "SH", "Value": ["without a creator"]}),
+        },
+    ),
+    lambda inner: st.lists(inner, min_size=1, max_size=3).map(
+        lambda items: {"00081140": {"vr": "SQ", "Value": items}}
+    ),
+    max_leaves=6,
+)
+
+
+@given(DATASETS)
+def test_what_is_written_comes_back(item: dict[str, Any]) -> None:
+    document = native_xml(item)
+    ET.fromstring(document)
+    assert from_native_xml(document) == item
+
+
+@given(TEXT)
+def test_what_xml_has_not_is_marked(text: str) -> None:
+    item: dict[str, dict[str, Any]] = {
+        "00104000": {"vr": "LT", "Value": [text]},
+        "7FE00010": {"vr": "OW", "BulkDataURI": text},
+    }
+    made = from_native_xml(native_xml(item))
+    (back,) = made["00104000"]["Value"]
+    assert made["7FE00010"]["BulkDataURI"] == back
+    assert len(back) == len(text)
+    assert all(one in {other, "\ufffd"} for one, other in zip(back, text, strict=True))
 
 
 def document(within: str, head: str = "") -> bytes:
@@ -93,7 +234,7 @@ def test_what_is_no_such_model(given_: bytes) -> None:
     assert raised.value.reason == "Xml"
 
 
-NAMES = st.sampled_from(
+ELEMENT_NAMES = st.sampled_from(
     ["NativeDicomModel", "DicomAttribute", "Value", "Item", "PersonName", "Alphabetic",
      "FamilyName", "BulkData", "InlineBinary", "other"]
 )  # fmt: skip
@@ -116,7 +257,9 @@ def element(name: str, given_: dict[str, str], within: str) -> str:
 
 ELEMENTS = st.recursive(
     st.sampled_from(["", "1", "text", "&amp;"]),
-    lambda inner: st.builds(element, NAMES, GIVEN, st.lists(inner, max_size=3).map("".join)),
+    lambda inner: st.builds(
+        element, ELEMENT_NAMES, GIVEN, st.lists(inner, max_size=3).map("".join)
+    ),
     max_leaves=8,
 )
 

@@ -1,4 +1,4 @@
-"""From the Native DICOM Model (PS3.19 A.1) to the DICOM JSON model: the reverse of `to_native_xml`.
+"""From the Native DICOM Model (PS3.19 A.1) to the DICOM JSON model: the reverse of `native_xml`.
 
 XML that others send is hostile: there are no document types, and so no entities but those of XML
 itself; nothing outside is read; what is within one another, and the numbers of values, are bounded.

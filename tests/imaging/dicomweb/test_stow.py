@@ -228,10 +228,10 @@ def test_requests_at_fault(house: Served, data: bytes, content: str, status: int
 
 
 def test_no_form_for_the_answer(house: Served, study: str) -> None:
-    answer = post(house, body([made(house, study, 1)]), accept="application/dicom+xml")
+    answer = post(house, body([made(house, study, 1)]), accept="text/html")
     assert answer.status_code == 406
     assert sets_of(house, study) == []
-    accept = "application/dicom+xml;q=0.9, */*;q=0.1"
+    accept = "text/html;q=0.9, */*;q=0.1"
     assert post(house, body([made(house, study, 1)]), accept=accept).status_code == 200
 
 

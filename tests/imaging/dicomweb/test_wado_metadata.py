@@ -79,7 +79,7 @@ def test_as_xml_too(library: Library) -> None:
         assert len(found) == count
         for place, document in found.items():
             model = ET.fromstring(document)
-            uid = model.findtext("./DicomAttribute[@keyword='SOPInstanceUID']/Value") or ""
+            uid = model.findtext("./{*}DicomAttribute[@keyword='SOPInstanceUID']/{*}Value") or ""
             series = expected[uid]["0020000E"]["Value"][0]
             study = url.rpartition("/metadata")[0].partition("/series")[0]
             assert place == f"{study}/series/{series}/instances/{uid}/metadata"

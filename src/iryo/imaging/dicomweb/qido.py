@@ -15,7 +15,7 @@ import orjson
 
 from iryo.access import Role
 from iryo.dicom.dictionary import keyword_tag, lookup
-from iryo.dicom.native_xml import native_xml
+from iryo.dicom.native_xml import XML, native_xml
 from iryo.errors import InvalidInput
 from iryo.imaging.dicomweb.call import Call, Route
 from iryo.imaging.dicomweb.retrieval import accepts_gzip, chosen
@@ -27,7 +27,7 @@ from iryo.wire.multipart_write import OutPart, content_type, gathered, new_bound
 __all__ = ["JSON", "ROUTES", "search"]
 
 JSON: Final = "application/dicom+json"
-XML: Final = "application/dicom+xml"
+
 _FORMS: Final = (Form(JSON), Form("application/json"), Form(XML, multipart=True))
 
 # PS3.18 8.3.4: what a query has besides attributes; the form may be asked for in it, too (8.3.3).

@@ -12,11 +12,11 @@ from typing import Any, Final
 import orjson
 
 from iryo.access import Role
+from iryo.dicom.native_xml import XML, native_xml
 from iryo.errors import (
     InvalidDicom,
     InvalidInput,
     IryoError,
-    NotAcceptable,
     TooLarge,
     UnsupportedForm,
 )
@@ -31,6 +31,7 @@ from iryo.imaging.service.receive import (
     Result,
     Sender,
 )
+from iryo.wire.accept import Form, acceptable, choose
 from iryo.wire.http import Response
 from iryo.wire.media import MediaType, media_type, split_list
 from iryo.wire.multipart import Part, parts
@@ -39,6 +40,7 @@ __all__ = ["ROUTES"]
 
 JSON: Final = "application/dicom+json"
 _DICOM: Final = "application/dicom"
+_FORMS: Final = (Form(JSON), Form("application/json"), Form(XML))
 _FILE: Final = MediaType("application", "dicom", {})
 
 # Failure reasons (PS3.18 I.2.2, PS3.4 B.2.3).
@@ -50,7 +52,8 @@ _CANNOT_UNDERSTAND: Final = 0xC000
 
 def store(call: Call) -> Response:
     """Store instances (PS3.18 10.5): of any study, or of the one that the path names."""
-    _check_accept(call.headers.get("accept", "*/*"))
+    # Before anything is stored: afterwards nobody wants to hear that the answer has no form.
+    form = choose(acceptable(call.headers.get("accept")), _FORMS)
     wanted = call.path.get("study")
     caller = call.caller
     # RFC 7240 4.1: who asks for it is answered as a sender by C-STORE is, when all is durable.
@@ -76,21 +79,11 @@ def store(call: Call) -> Response:
             pass
     if not results and not refused:
         raise InvalidInput("found no part in the body, expected one instance or more")
-    return _answer(call, results, refused)
+    return _answer(call, results, refused, form)
 
 
 def _is_taken(one: Result) -> bool:
     return one.outcome is not Outcome.FAILED
-
-
-def _check_accept(accept: str) -> None:
-    """Before anything is stored: afterwards nobody wants to hear that the answer has no form."""
-    for member in split_list(accept) or ["*/*"]:
-        with suppress(InvalidInput):
-            found = media_type(member).essence
-            if found in {JSON, "application/json", "application/*", "*/*"}:
-                return
-    raise NotAcceptable(f"found an Accept without {JSON}, the only form of this answer")
 
 
 def _files(call: Call) -> Iterator[tuple[MediaType, Iterator[bytes]]]:
@@ -101,21 +94,22 @@ def _files(call: Call) -> Iterator[tuple[MediaType, Iterator[bytes]]]:
         return
     boundary = content.parameters.get("boundary", "")
     root = content.parameters.get("type", _DICOM).lower()
-    if content.essence == JSON:
-        whole = Part({"content-type": JSON}, call.body)
+    if content.essence in {JSON, XML}:
+        whole = Part({"content-type": content.essence}, call.body)
         yield from ((_FILE, pieces) for pieces in files_of([whole]))
     elif content.essence != "multipart/related":
         raise UnsupportedForm(
-            f"found a body of {content.essence}, expected multipart/related, {_DICOM} or {JSON}"
+            f"found a body of {content.essence}, expected multipart/related, {_DICOM}, {JSON} "
+            f"or {XML}"
         )
-    elif root == JSON:
+    elif root in {JSON, XML}:
         yield from ((_FILE, pieces) for pieces in files_of(parts(call.body, boundary)))
     elif root == _DICOM:
         for part in parts(call.body, boundary):
             yield _type_of(part), part.body
     else:
         raise UnsupportedForm(
-            f'found multipart/related of another type, expected "{_DICOM}" or "{JSON}"'
+            f'found multipart/related of another type, expected "{_DICOM}", "{JSON}" or "{XML}"'
         )
 
 
@@ -162,7 +156,10 @@ def _check_study(arrived: Arrived, wanted: str | None) -> None:
 
 
 def _answer(
-    call: Call, results: list[Result], refused: list[tuple[Arrived | None, int]]
+    call: Call,
+    results: list[Result],
+    refused: list[tuple[Arrived | None, int]],
+    form: Form,
 ) -> Response:
     """The Store Instances Response (PS3.18 10.5.3, I.2)."""
     base = call.base
@@ -199,11 +196,12 @@ def _answer(
         status = 202
     else:
         status = 200
-    headers = [("content-type", JSON)]
+    headers = [("content-type", form.content_type)]
     if any(one.outcome is Outcome.WAITING and not one.certain for one in results):
         status = 202
         headers.append(("preference-applied", "respond-async"))
-    return Response(status, headers, orjson.dumps(answer))
+    body = native_xml(answer) if form.media_type == XML else orjson.dumps(answer)
+    return Response(status, headers, body)
 
 
 def _reason(one: Result) -> int:
@@ -235,6 +233,8 @@ _TAKES: Final = (
     _DICOM,
     f'multipart/related; type="{JSON}"',
     JSON,
+    f'multipart/related; type="{XML}"',
+    XML,
 )
 
 ROUTES: Final[tuple[Route, ...]] = tuple(
@@ -247,7 +247,7 @@ ROUTES: Final[tuple[Route, ...]] = tuple(
         sees=False,
         summary=f"Store instances{of} (PS3.18 10.5)",
         takes=_TAKES,
-        gives=(JSON,),
+        gives=(JSON, XML),
     )
     for template, of in (("/studies", ""), ("/studies/{study}", " of one study"))
 )

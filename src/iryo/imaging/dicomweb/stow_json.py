@@ -1,4 +1,7 @@
-"""Metadata and bulk data in parts of their own (PS3.18 10.5.2), put together into files again."""
+"""Metadata and bulk data in parts of their own (PS3.18 10.5.2), put together into files again.
+
+Metadata is JSON, of one instance or of several, or XML, of one instance in each part.
+"""
 
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -7,7 +10,9 @@ from typing import IO, Any, Final
 import orjson
 
 from iryo.dicom.from_json import BulkData, from_dicom_json
-from iryo.errors import InvalidInput, TooLarge
+from iryo.dicom.from_native_xml import from_native_xml
+from iryo.dicom.native_xml import XML
+from iryo.errors import InvalidDicom, InvalidInput, TooLarge
 from iryo.wire.media import MediaType, media_type
 from iryo.wire.multipart import Part
 
@@ -46,17 +51,31 @@ def files_of(parts: Iterable[Part]) -> Iterator[Iterator[bytes]]:
         found: dict[str, BulkData] = {}
         for part in parts:
             content = media_type(part.headers.get("content-type", "application/octet-stream"))
-            if content.essence in _JSON:
+            if content.essence in _JSON or content.essence == XML:
                 text = _read(part, left)
                 left -= len(text)
-                items += _items(text)
+                items += [_from_xml(text)] if content.essence == XML else _items(text)
                 continue
             location = part.headers.get("content-location")
             if not location:
                 raise InvalidInput("found a part of bulk data without Content-Location")
             found[location] = _spooled(spool, part, content)
         for item in items:
-            yield from_dicom_json(item, found.get)
+            yield _file(item, found)
+
+
+def _from_xml(text: bytes) -> Any:
+    """The data set; or why it is none, which is told of this instance only."""
+    try:
+        return from_native_xml(text)
+    except InvalidDicom as error:
+        return error
+
+
+def _file(item: Any, found: dict[str, BulkData]) -> Iterator[bytes]:
+    if isinstance(item, InvalidDicom):
+        raise item
+    yield from from_dicom_json(item, found.get)
 
 
 def _read(part: Part, most: int) -> bytes:

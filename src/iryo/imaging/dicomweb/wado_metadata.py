@@ -7,7 +7,7 @@ from typing import Final
 
 import orjson
 
-from iryo.dicom.native_xml import native_xml
+from iryo.dicom.native_xml import XML, native_xml
 from iryo.imaging.dicomweb import wado_frames
 from iryo.imaging.dicomweb.call import Call
 from iryo.imaging.dicomweb.retrieval import (
@@ -33,7 +33,7 @@ from iryo.wire.ranges import UNSATISFIABLE, byte_range
 __all__ = ["JSON", "XML", "bulkdata", "metadata"]
 
 JSON: Final = "application/dicom+json"
-XML: Final = "application/dicom+xml"
+
 _FORMS: Final = (Form(JSON), Form("application/json"), Form(XML, multipart=True))
 _BULK: Final = (Form(OCTETS, multipart=True), Form(OCTETS))
 
