@@ -1,4 +1,5 @@
 import "htmx.org";
+import { watchCopying } from "./copy";
 import { guardForms } from "./forms";
 import { watchIdleness } from "./idle";
 import { watchKeys } from "./keys";
@@ -11,4 +12,5 @@ watchDialogs();
 watchKeys();
 guardForms();
 watchIdleness();
+watchCopying();
 for (const element of document.querySelectorAll<HTMLElement>("[data-live]")) follow(element);

@@ -158,6 +158,8 @@ KINDS: Final[Mapping[str, Kind | None]] = {
     "console:jobs.cancel": None,
     "console:jobs.resume": None,
     "console:jobs.show": None,
+    "console:keys.create": _KEYS,
+    "console:keys.disable": _KEYS,
     # The program
     "cli:audit": Kind(AUDIT_USED, "R"),
     "cli:audit.export": Kind(AUDIT_USED, "R"),

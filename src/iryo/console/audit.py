@@ -66,6 +66,8 @@ def _names(app: App) -> Iterator[tuple[str, str]]:
     """What people and keys are called, by id."""
     for key in app.access.list_keys():
         yield key.id, key.name
+    for user in app.sign_in.users.list():
+        yield user.id, user.display_name
 
 
 def _day(visit: Visit, text: str, where: str, *, later: int = 0) -> datetime | None:

@@ -9,10 +9,12 @@ from iryo.access import Role
 from iryo.app import App
 from iryo.console.audit import AuditPages
 from iryo.console.datastores import DatastorePages
-from iryo.console.gate import HeaderGate
+from iryo.console.gate import Entrance
 from iryo.console.health import HealthPages
 from iryo.console.home import Holdings, HomePages
 from iryo.console.jobs import JobPages
+from iryo.console.people import PeoplePages
+from iryo.console.signing import SigningPages
 from iryo.imaging import web as imaging_web
 from iryo.imaging.service.lookup import find_datastore
 from iryo.pages import Furniture, Place, Rules, Site
@@ -36,7 +38,7 @@ def open_site(app: App) -> Site:
     settings = app.settings
     return Site(
         (_first(), imaging_web.furniture(app.room, settings.home), _console(app)),
-        HeaderGate(app),
+        Entrance(app.sign_in, settings.session_idle),
         app.audit,
         Rules(
             secret=app.access.signing_secret("forms"),
@@ -62,6 +64,8 @@ def _console(app: App) -> Furniture:
         DatastorePages(app, holdings),
         AuditPages(app),
         HealthPages(app),
+        PeoplePages(app),
+        SigningPages(app.sign_in),
     )
     admin, under = Role.ADMIN, ADMINISTRATION
     return Furniture(
@@ -72,6 +76,7 @@ def _console(app: App) -> Furniture:
         places=(
             Place("Jobs", "/console/jobs", "jobs", "j", admin, under),
             Place("Data stores", "/console/datastores", "stores", "d", admin, under),
+            Place("Users and keys", "/console/people", "people", "u", admin, under),
             Place("Audit", "/console/audit", "audit", "a", admin, under),
             Place("Health", "/console/health", "health", "e", admin, under),
         ),

@@ -16,7 +16,7 @@ from iryo.errors import AccessDenied, IryoError, NotAuthenticated, TooLarge
 from iryo.pages.failures import Told, told
 from iryo.pages.forms import read_cookies
 from iryo.pages.gate import Gate, Session
-from iryo.pages.guard import PAGE_HEADERS, SAFE, require_own, token_for
+from iryo.pages.guard import PAGE_HEADERS, SAFE, own_path, require_own, token_for
 from iryo.pages.languages import choose
 from iryo.pages.own import OWN_PAGES
 from iryo.pages.page import Found, Furniture, Page, Table
@@ -238,6 +238,9 @@ class Site:
         navigates = request.method in SAFE and not visit.partial
         wants = request.headers.get("accept", "")
         if what.status == 401 and navigates and "text/html" in wants:
+            if request.headers.get("sec-fetch-site") == "cross-site":
+                # A link in a mail: the cookie (SameSite=Strict) comes once we ask for it ourselves.
+                return visit.render("again.html", there=own_path(visit.here))
             return visit.redirect(f"{SIGN_IN}?return_to={quote(visit.here, safe='/')}")
         if ("text/html" not in wants and wants.strip() != "*/*") or visit.partial:
             return self._told_script(visit, what, request_id)
