@@ -16,6 +16,7 @@ from iryo.imaging.dicomweb import owns
 from iryo.server.connection import Connection, Server
 from iryo.server.dicomweb import DicomwebEndpoint
 from iryo.server.endpoint import AwsEndpoint, Receive, Scope, Send
+from iryo.server.forwarded import client_of
 from iryo.server.lag import Pulse
 from iryo.server.listening import check_listening, listen, url_of
 from iryo.server.own import own_pages
@@ -56,7 +57,11 @@ def application(
         turned_away=app.board.own["iryo_requests_turned_away_total"][()].add,
     )
 
+    behind_proxy = app.settings.behind_proxy
+
     async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
+        if behind_proxy and scope["type"] == "http":
+            scope["client"] = client_of(scope)
         if scope["type"] != "http" or scope["path"].startswith("/-/"):
             await own(scope, receive, send)
         elif owns(scope["path"]):
@@ -109,6 +114,7 @@ def serve_on(app: App, listener: socket.socket, *, ready: Callable[[], None]) ->
         http=Connection,
         ws="none",
         server_header=False,
+        proxy_headers=not settings.behind_proxy,  # then `client_of` reads them
         ssl_certfile=str(settings.tls_certificate) if settings.tls_certificate else None,
         ssl_keyfile=str(settings.tls_key) if settings.tls_key else None,
         timeout_graceful_shutdown=10,
