@@ -2,6 +2,7 @@
 
 import io
 from base64 import b64encode
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from PIL.GifImagePlugin import GifImageFile
 from sqlalchemy import Engine, event
 
 from iryo.access import Role
-from iryo.imaging.dicomweb import Found
+from iryo.imaging.dicomweb import Door, Found
 from iryo.wire.http import Request
 from tests.imaging.dicomweb.conftest import SERIES, STUDY, Library
 from tests.imaging.dicomweb.test_wado import uids
@@ -198,36 +199,99 @@ def test_a_gif_of_what_does_not_decode_is_refused(library: Library) -> None:
     assert session.get(large, headers={"accept": "image/gif"}).status_code == 400
 
 
+@dataclass
+class Asked:
+    """Requests of a reader to a door without a server."""
+
+    door: Door
+    headers: dict[str, str]
+    path: str
+
+    @classmethod
+    def of(cls, house: House) -> "Asked":
+        """One instance of one frame."""
+        folder = house.folder / "seen"
+        folder.mkdir()
+        make_instance(folder / "1.dcm", sop="1.2.3.1.1")
+        house.imported(folder)
+        key = house.app.access.create_key(name="reader", role=Role.READER)
+        basic = b64encode(":".join(key).encode()).decode()
+        path = f"/dicomweb/{house.store}/studies/1.2.3/series/1.2.3.1/instances/1.2.3.1.1"
+        return cls(house.app.dicomweb, {"authorization": f"Basic {basic}"}, path)
+
+    def found(self, tail: str, accept: str = "image/png") -> Found:
+        path, _, query = tail.partition("?")
+        headers = {**self.headers, "accept": accept}
+        request = Request("GET", self.path + path, query, headers, b"", "127.0.0.1")
+        found = self.door.find(request, "http://127.0.0.1")
+        assert isinstance(found, Found)
+        return found
+
+    def answer(self, tail: str, accept: str = "image/png") -> bytes:
+        answer = self.door.answer(self.found(tail, accept), iter(()))
+        assert answer.status == 200
+        assert isinstance(answer.body, bytes)
+        return answer.body
+
+    def at_once(self, tail: str, accept: str = "image/png") -> bytes | None:
+        answer = self.door.at_once(self.found(tail, accept))
+        if answer is None:
+            return None
+        assert isinstance(answer.body, bytes)
+        return answer.body
+
+
 def test_a_picture_of_a_known_instance_costs_no_statement(house: House) -> None:
     """Nothing is asked of the database, and the audit row is written later."""
-    folder = house.folder / "seen"
-    folder.mkdir()
-    make_instance(folder / "1.dcm", sop="1.2.3.1.1")
-    house.imported(folder)
-    key = house.app.access.create_key(name="reader", role=Role.READER)
-    headers = {"authorization": f"Basic {b64encode(':'.join(key).encode()).decode()}"}
-    path = f"/dicomweb/{house.store}/studies/1.2.3/series/1.2.3.1/instances/1.2.3.1.1"
-    said: list[str] = []
+    asked, said = Asked.of(house), list[str]()
 
     def record(*given: Any) -> None:
         said.append(given[2])
 
-    def asked(tail: str) -> list[str]:
-        request = Request("GET", path + tail, "window=1,2", headers, b"", "127.0.0.1")
-        found = house.app.dicomweb.find(request, "http://127.0.0.1")
-        assert isinstance(found, Found)
-        said.clear()
-        assert house.app.dicomweb.answer(found, iter(())).status == 200
-        return said
-
     event.listen(Engine, "before_cursor_execute", record)
     try:
-        assert any("imaging_arrivals" in one for one in asked("/rendered"))
+        asked.answer("/rendered?window=1,2")
+        assert any("imaging_arrivals" in one for one in said)
+        said.clear()
         for tail in ("/rendered", "/thumbnail", "/frames/1/rendered", "/frames/1/thumbnail"):
-            assert asked(tail) == []
-        assert len(asked("/metadata")) > 0
+            asked.answer(tail)
+        assert said == []
+        asked.door.answer(asked.found("/metadata", "*/*"), iter(()))
+        assert len(said) > 0
     finally:
         event.remove(Engine, "before_cursor_execute", record)
+
+
+def test_a_remembered_picture_is_given_at_once(house: House) -> None:
+    asked = Asked.of(house)
+    assert asked.at_once("/rendered") is None
+    pictures = {
+        tail: asked.answer(tail)
+        for tail in (
+            "/rendered",
+            "/thumbnail",
+            "/frames/1/rendered?window=1,2",
+            "/frames/1/thumbnail?viewport=9,9&quality=3",
+        )
+    }
+    for tail, picture in pictures.items():
+        assert asked.at_once(tail) == picture, tail
+        assert asked.at_once(tail, "image/gif") is None
+        assert asked.at_once(tail, "multipart/related; type=image/png") is None
+        assert asked.at_once(tail, "text/html") is None
+        assert asked.at_once(tail, "image/png" + " " * 2000) is None
+    for tail in (
+        "/rendered?window=1,2,3",  # of a query that is none a thread tells
+        "/rendered?window=1,2&window=1,2",
+        "/rendered?annotation=patient",
+        "/rendered?accept=image/png",
+        "/rendered?x=%ff",
+        "/frames/2/rendered",
+        "/frames/1,1/rendered",
+    ):
+        assert asked.at_once(tail) is None, tail
+    house.room.places.clear()
+    assert asked.at_once("/rendered") is None
 
 
 # --------------------------------------------------------------------------------------- WADO-URI

@@ -11,7 +11,7 @@ from iryo.errors import TooLarge
 from iryo.imaging.service.room import Room
 from iryo.wire.http import Response
 
-__all__ = ["BODILESS", "Answer", "BodyTooLarge", "Call", "Limits", "Ready", "Route"]
+__all__ = ["BODILESS", "Answer", "BodyTooLarge", "Call", "Limits", "Pairs", "Ready", "Route"]
 
 
 BODILESS: Final = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
@@ -79,9 +79,12 @@ Answer = Callable[[Call], Response]
 """Runs in a thread, or on the event loop where the route says so. An iterable body is read in a
 thread, piece by piece, and closed when the client has gone."""
 
-Ready = Callable[[Room, str, Mapping[str, str], Mapping[str, str]], bool]
-"""Whether a request can be answered without waiting: room, data store id, path, headers. It waits
-for nothing itself."""
+Pairs = tuple[tuple[str, str], ...]
+"""Names and values of a query, decoded, in order."""
+
+Ready = Callable[[Room, str, Mapping[str, str], Mapping[str, str], Pairs], bool]
+"""Whether a request can be answered without waiting: room, data store id, path, headers, query. It
+waits for nothing itself."""
 
 _NAME: Final = re.compile(r"\{([a-z]+)\}")
 _SLOTS: Final = {
@@ -103,11 +106,11 @@ class Route:
         role: that the caller must have in the data store.
         answer: what does it.
         inline: whether it is quick enough for the event loop, and never waits.
-        ready: for one that is quick only sometimes: whether it is so now, for a request without a
-            query.
+        ready: for one on an instance that is quick only sometimes: whether it is so now. What it
+            gives is seen where the place of the instance is known, without asking the rows:
+            nobody is told that what replaces one is stored before it is visible.
+        folds: whether frames of a series that are read one after the other share an audit row.
         sees: whether it looks at what is stored; whoever stored something finds it.
-        by_place: whether it is seen where the place of its instance is known, without asking the
-            rows: nobody is told that what replaces one is stored before it is visible.
         summary: what it is, with the clause of PS3.18; shown by the capabilities (PS3.18 8.9) and
             the conformance statement, as the three below.
         gives: media types of answers.
@@ -122,8 +125,8 @@ class Route:
     answer: Answer
     inline: bool = False
     ready: Ready | None = None
+    folds: bool = False
     sees: bool = True
-    by_place: bool = False
     summary: str = ""
     gives: tuple[str, ...] = ()
     takes: tuple[str, ...] = ()

@@ -125,10 +125,13 @@ class Door:
         if known is None or known[1] <= self._ticks():
             return None
         ready, request = found.route.ready, found.request
-        if ready is not None and (
-            request.query or not ready(self._room, known[0], found.path, request.headers)
-        ):
-            return None
+        try:
+            if ready is not None and not ready(
+                self._room, known[0], found.path, request.headers, _pairs(request.query)
+            ):
+                return None
+        except (InvalidInput, TooLarge):
+            return None  # a query that is none is refused in a thread
         try:
             principal = self.entrance.at_once(found.request)
         except Exception as error:  # noqa: BLE001 - every failure becomes an answer
@@ -178,8 +181,7 @@ class Door:
         request, route, path = found.request, found.route, found.path
         caller = Caller(principal, self._audit, request.source, request_id)
         datastore_id = self._datastore(found.store)
-        frames = path.get("frames") if route.inline else None
-        # Frames of a series that are read one after the other share an audit row.
+        frames = path.get("frames") if route.folds else None
         resource = path.get("series") if frames else None
         resource = resource or _deepest(path) or datastore_id
         told = f"{path['instance']}/{frames}" if frames and "instance" in path else None
@@ -218,7 +220,7 @@ class Door:
     ) -> None:
         """Wait for what the caller has stored, and for what anybody has of the studies named."""
         path = found.path
-        if found.route.by_place and not any(name == _IMAGE_SET for name, _ in pairs):
+        if found.route.ready is not None and not any(name == _IMAGE_SET for name, _ in pairs):
             place = Place(datastore_id, path["study"], path["series"], path["instance"])
             if remembered(self._room, place) is not None:
                 return

@@ -5,11 +5,12 @@ from typing import Final
 from iryo.access import Role
 from iryo.imaging.dicomweb import wado_bulk, wado_rendered, wado_uri
 from iryo.imaging.dicomweb import wado_deidentified as deidentified
-from iryo.imaging.dicomweb.call import Answer, Route
+from iryo.imaging.dicomweb.call import Answer, Ready, Route
 from iryo.imaging.dicomweb.retrieval import OCTETS
 from iryo.imaging.dicomweb.wado_frames import frames, ready
 from iryo.imaging.dicomweb.wado_instances import DICOM, ZIP
 from iryo.imaging.dicomweb.wado_metadata import JSON, XML, bulkdata, metadata
+from iryo.imaging.dicomweb.wado_wish import PARAMETERS
 from iryo.imaging.service.rendering import GIF, JPEG, PNG
 
 __all__ = ["ROUTES"]
@@ -29,7 +30,7 @@ def _levels(
     gives: tuple[str, ...],
     *also: str,
     role: Role = Role.READER,
-    pixels: bool = False,
+    ready: Ready | None = None,
 ) -> tuple[Route, ...]:
     """The same transaction on a study, a series and an instance."""
     return tuple(
@@ -43,7 +44,8 @@ def _levels(
             f" (PS3.18 {clause})",
             gives=gives,
             parameters=("accept", "imageSetId", *also),
-            by_place=pixels and template == _INSTANCE,
+            inline=ready is not None and template == _INSTANCE,
+            ready=ready if template == _INSTANCE else None,
         )
         for name, template in _LEVELS
     )
@@ -58,7 +60,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         frames,
         inline=True,
         ready=ready,
-        by_place=True,
+        folds=True,
         summary="Frames, as they are stored or transcoded without loss (PS3.18 10.4.1.1.6)",
         gives=(_MULTIPART, OCTETS, "image/jphc", "image/jph", "image/jp2", "image/jpeg"),
         parameters=("accept", "imageSetId"),
@@ -86,8 +88,8 @@ ROUTES: Final[tuple[Route, ...]] = (
         "/rendered",
         "10.4.1.1.3",
         (JPEG, PNG, GIF, _MULTIPART),
-        *wado_rendered.PARAMETERS,
-        pixels=True,
+        *PARAMETERS,
+        ready=wado_rendered.picture_ready,
     ),
     *_levels(
         "Thumbnail",
@@ -95,8 +97,8 @@ ROUTES: Final[tuple[Route, ...]] = (
         "/thumbnail",
         "10.4.1.1.4",
         (JPEG, PNG, GIF),
-        *wado_rendered.PARAMETERS,
-        pixels=True,
+        *PARAMETERS,
+        ready=wado_rendered.thumbnail_ready,
     ),
     Route(
         "GET",
@@ -104,10 +106,11 @@ ROUTES: Final[tuple[Route, ...]] = (
         "RetrieveFramesRendered",
         Role.READER,
         wado_rendered.numbers,
-        by_place=True,
+        inline=True,
+        ready=wado_rendered.picture_ready,
         summary="Frames as pictures (PS3.18 10.4.1.1.3)",
         gives=(JPEG, PNG, GIF, _MULTIPART),
-        parameters=("accept", "imageSetId", *wado_rendered.PARAMETERS),
+        parameters=("accept", "imageSetId", *PARAMETERS),
     ),
     Route(
         "GET",
@@ -115,10 +118,11 @@ ROUTES: Final[tuple[Route, ...]] = (
         "RetrieveFramesThumbnail",
         Role.READER,
         wado_rendered.thumbnail,
-        by_place=True,
+        inline=True,
+        ready=wado_rendered.thumbnail_ready,
         summary="A frame as a small picture (PS3.18 10.4.1.1.4)",
         gives=(JPEG, PNG, GIF),
-        parameters=("accept", "imageSetId", *wado_rendered.PARAMETERS),
+        parameters=("accept", "imageSetId", *PARAMETERS),
     ),
     Route(
         "GET",

@@ -19,7 +19,7 @@ from iryo.dicom.syntaxes import (
 )
 from iryo.dicom.write_pixels import passes_through
 from iryo.errors import NotAcceptable
-from iryo.imaging.dicomweb.call import Call
+from iryo.imaging.dicomweb.call import Call, Pairs
 from iryo.imaging.dicomweb.retrieval import (
     OCTETS,
     chosen,
@@ -99,11 +99,15 @@ def _chosen(accept: str | None, stored: str, *, alone: bool) -> Form:
 
 
 def ready(
-    room: Room, datastore_id: str, path: Mapping[str, str], headers: Mapping[str, str]
+    room: Room,
+    datastore_id: str,
+    path: Mapping[str, str],
+    headers: Mapping[str, str],
+    pairs: Pairs,
 ) -> bool:
     """Whether one frame is asked for whose place is known, as it is stored."""
     number = path["frames"]
-    if not (number.isascii() and number.isdecimal() and len(number) < 10):
+    if pairs or not (number.isascii() and number.isdecimal() and len(number) < 10):
         return False
     place = Place(datastore_id, path["study"], path["series"], path["instance"])
     held = remembered(room, place)

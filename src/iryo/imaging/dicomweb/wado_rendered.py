@@ -1,12 +1,12 @@
 """Rendered resources and thumbnails (PS3.18 10.4.1.1.3 and 10.4.1.1.4; parameters of 8.3.5)."""
 
 import hashlib
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 
 from iryo.errors import InvalidInput, NotAcceptable, NotFound
-from iryo.imaging.dicomweb.call import Call
+from iryo.imaging.dicomweb.call import Call, Pairs
 from iryo.imaging.dicomweb.retrieval import (
     chosen,
     image_set_id,
@@ -16,41 +16,39 @@ from iryo.imaging.dicomweb.retrieval import (
     place_of,
     single,
 )
-from iryo.imaging.service.frames import HeldFrames, Place, find, parse_numbers
+from iryo.imaging.dicomweb.wado_wish import wish_of
+from iryo.imaging.service.frames import HeldFrames, Place, find, parse_numbers, remembered
 from iryo.imaging.service.rendering import (
-    FUNCTIONS,
     GIF,
     JPEG,
     PNG,
-    QUALITY,
-    Region,
     Wish,
     animation,
     picture,
+    picture_key,
 )
 from iryo.imaging.service.retrieve import Stored, stored_instances
+from iryo.imaging.service.room import Room
 from iryo.wire import multipart_write
-from iryo.wire.accept import Form
+from iryo.wire.accept import Form, acceptable, choose
 from iryo.wire.http import Response
 from iryo.wire.multipart_write import OutPart, gathered, new_boundary
 
 __all__ = [
-    "PARAMETERS",
     "instance",
-    "number_of",
     "numbers",
     "of_one_frame",
-    "quality",
+    "picture_ready",
     "rendered",
     "thumbnail",
-    "whole_number",
+    "thumbnail_ready",
 ]
 
-PARAMETERS: Final = ("window", "viewport", "quality", "annotation")
+_WISHES: Final = ("window", "viewport", "quality")
 _SINGLE: Final = (Form(JPEG), Form(PNG), Form(GIF))
 _PARTS: Final = tuple(Form(one.media_type, multipart=True) for one in _SINGLE)
 _THUMBNAIL: Final = (128, 128)
-_MOST_SIDE: Final = 16384
+_LONGEST: Final = 1024  # characters of an Accept that is remembered
 # Accepted by servers that have what they ask for; here they change nothing that is seen.
 _IGNORED: Final = ("annotation", "iccprofile")
 
@@ -173,6 +171,62 @@ def thumbnail(call: Call) -> Response:
     return of_one_frame(call, held, number, form.media_type, wish)
 
 
+def picture_ready(
+    room: Room,
+    datastore_id: str,
+    path: Mapping[str, str],
+    headers: Mapping[str, str],
+    pairs: Pairs,
+) -> bool:
+    """Whether a picture of one frame is asked for that is remembered, of an instance that is."""
+    return _ready(room, datastore_id, path, headers, pairs, None)
+
+
+def thumbnail_ready(
+    room: Room,
+    datastore_id: str,
+    path: Mapping[str, str],
+    headers: Mapping[str, str],
+    pairs: Pairs,
+) -> bool:
+    """As `picture_ready`, of a thumbnail."""
+    return _ready(room, datastore_id, path, headers, pairs, _THUMBNAIL)
+
+
+def _ready(
+    room: Room,
+    datastore_id: str,
+    path: Mapping[str, str],
+    headers: Mapping[str, str],
+    pairs: Pairs,
+    box: tuple[int, int] | None,
+) -> bool:
+    held = remembered(room, Place(datastore_id, path["study"], path["series"], path["instance"]))
+    number = path.get("frames", "1" if held is not None and held.frame_count == 1 else "")
+    if held is None or held.damaged or not (number.isascii() and number.isdecimal()):
+        return False
+    said, accept = dict(pairs), headers.get("accept", "")
+    if len(said) < len(pairs) or not said.keys() <= {*_WISHES} or len(accept) > _LONGEST:
+        return False
+    media_type = _simple(accept)
+    try:
+        wish = wish_of(*(said.get(name) for name in _WISHES), box)
+    except InvalidInput:
+        return False
+    key = picture_key(held.key, int(number[:9]), wish, media_type or "")
+    return media_type is not None and room.pictures.find(key) is not None
+
+
+@lru_cache(maxsize=1024)
+def _simple(accept: str) -> str | None:
+    """The media type of the picture that an Accept gets of one frame; None where it gets none."""
+    try:
+        form = choose(acceptable(accept or None), (*_SINGLE, *_PARTS))
+    except NotAcceptable:
+        return None
+    return None if form.multipart else form.media_type
+
+
 def _one(call: Call, found: Sequence[Stored], media_type: str, wish: Wish) -> Response:
     """The picture that stands for several instances: of the one in the middle."""
     held = _held(call, found[len(found) // 2])
@@ -215,9 +269,6 @@ def _with_pixels(call: Call) -> list[Stored]:
     return seen
 
 
-# ------------------------------------------------------------------------------ the parameters
-
-
 def _warnings(call: Call) -> list[tuple[str, str]]:
     ignored = [name for name in _IGNORED if call.values(name)]
     if not ignored:
@@ -226,96 +277,5 @@ def _warnings(call: Call) -> list[tuple[str, str]]:
 
 
 def _wish(call: Call, box: tuple[int, int] | None = None) -> Wish:
-    """What the query says of how something is to be seen (PS3.18 8.3.5.1).
-
-    Raises:
-        InvalidInput: a parameter cannot be read.
-    """
-    window, function = _window(single(call, "window"))
-    region = None
-    viewport = single(call, "viewport")
-    if viewport is not None:
-        box, region = _viewport(viewport)
-    return Wish(
-        window=window,
-        function=function,
-        box=box,
-        region=region,
-        quality=quality(single(call, "quality")),
-    )
-
-
-def _window(text: str | None) -> tuple[tuple[float, float] | None, str]:
-    """``center,width[,function]`` (PS3.18 8.3.5.1.4)."""
-    if text is None:
-        return None, "LINEAR"
-    words = [word.strip() for word in text.split(",")]
-    function = FUNCTIONS.get(words[2].lower()) if len(words) == 3 else "LINEAR"
-    if len(words) not in (2, 3) or function is None:
-        raise InvalidInput(
-            "found a window that cannot be read, expected center,width[,function] with one of "
-            "linear, linear-exact, sigmoid",
-            where="window",
-        )
-    center, width = number_of(words[0], "window"), number_of(words[1], "window")
-    if width <= 0:
-        raise InvalidInput("found a width that is not positive", where="window")
-    return (center, width), function
-
-
-def _viewport(text: str) -> tuple[tuple[int, int], Region | None]:
-    """``vw,vh[,sx,sy,sw,sh]`` (PS3.18 8.3.5.1.3); negative sw and sh turn the picture over."""
-    words = [word.strip() for word in text.split(",")]
-    if len(words) not in (2, 6):
-        raise InvalidInput(
-            "found a viewport that cannot be read, expected width,height[,sx,sy,sw,sh]",
-            where="viewport",
-        )
-    box = (whole_number(words[0], "viewport"), whole_number(words[1], "viewport"))
-    if len(words) == 2:
-        return box, None
-    sx = number_of(words[2] or "0", "viewport")
-    sy = number_of(words[3] or "0", "viewport")
-    sw = number_of(words[4] or "1e9", "viewport")
-    sh = number_of(words[5] or "1e9", "viewport")
-    region = Region(sx, sy, sx + abs(sw), sy + abs(sh), mirrored=sw < 0, flipped=sh < 0)
-    return box, region
-
-
-def quality(text: str | None, where: str = "quality") -> int:
-    """Of JPEG, 1 to 100.
-
-    Raises:
-        InvalidInput: it is no such number.
-    """
-    if text is None:
-        return QUALITY
-    if not (text.isascii() and text.isdecimal() and len(text) < 4 and 1 <= int(text) <= 100):
-        raise InvalidInput("found a quality that is none, expected 1 to 100", where=where)
-    return int(text)
-
-
-def whole_number(text: str, where: str) -> int:
-    """A side of a picture in pixels.
-
-    Raises:
-        InvalidInput: it is none.
-    """
-    if text.isascii() and text.isdecimal() and len(text) < 6 and 0 < int(text) <= _MOST_SIDE:
-        return int(text)
-    raise InvalidInput(f"found no size in pixels, expected 1 to {_MOST_SIDE}", where=where)
-
-
-def number_of(text: str, where: str) -> float:
-    """A finite decimal number.
-
-    Raises:
-        InvalidInput: it is none.
-    """
-    try:
-        value = float(text) if len(text) < 40 and "_" not in text else math.nan
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise InvalidInput("found no number, expected one such as -600 or 1.5", where=where)
-    return value
+    window, viewport, quality = (single(call, name) for name in _WISHES)
+    return wish_of(window, viewport, quality, box)

@@ -6,12 +6,8 @@ from iryo.errors import InvalidInput
 from iryo.imaging.dicomweb.call import Call
 from iryo.imaging.dicomweb.retrieval import kept_headers, not_modified, single
 from iryo.imaging.dicomweb.wado_instances import DICOM, file_of
-from iryo.imaging.dicomweb.wado_rendered import (
-    number_of,
-    of_one_frame,
-    quality,
-    whole_number,
-)
+from iryo.imaging.dicomweb.wado_rendered import of_one_frame
+from iryo.imaging.dicomweb.wado_wish import number_of, quality, whole_number
 from iryo.imaging.service.frames import HeldFrames, Place, find, parse_numbers
 from iryo.imaging.service.rendering import GIF, JPEG, PNG, Region, Wish
 from iryo.imaging.service.retrieve import stored_instances

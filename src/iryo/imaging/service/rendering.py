@@ -28,6 +28,7 @@ __all__ = [
     "animation",
     "frame_delays",
     "picture",
+    "picture_key",
 ]
 
 JPEG: Final = "image/jpeg"
@@ -104,12 +105,17 @@ def picture(held: HeldFrames, number: int, wish: Wish, media_type: str) -> bytes
         NotAcceptable: nothing here decodes the frame.
         InvalidInput: the region lies outside the image, or the picture would be too large.
     """
-    key = (held.held.key, number, wish, media_type)
+    key = picture_key(held.held.key, number, wish, media_type)
     made = held.pictures.find(key)
     if made is None:
         made = _encoded(_seen(held, number, wish), media_type, wish.quality)
         held.pictures.remember(key, made)
     return made
+
+
+def picture_key(instance_key: str, number: int, wish: Wish, media_type: str) -> object:
+    """What a picture is remembered by in `Room.pictures`."""
+    return instance_key, number, wish, media_type
 
 
 def animation(held: HeldFrames, wish: Wish) -> Iterator[bytes]:
