@@ -21,6 +21,7 @@ from _scale import Scale
 from iryo.imaging.model import Field, SearchFilter, SearchQuery, SortField
 from iryo.imaging.service import imports, search_words
 from iryo.imaging.service.query import Level, Question, ask, conditions
+from iryo.imaging.service.receive import WAITED, Reception, Sender, await_visible
 from iryo.imaging.service.search import search
 from iryo.imaging.service.search_plan import statement_of
 from iryo.jobs import JobState
@@ -33,7 +34,7 @@ GROWING: Final = frozenset(
     {
         "imaging_image_sets", "imaging_instances", "imaging_members", "imaging_terms",
         "imaging_versions", "imaging_staged", "imaging_series", "imaging_studies", "jobs",
-        "jobs_events", "audit_events",
+        "jobs_events", "audit_events", "imaging_arrivals",
     }
 )  # fmt: skip
 # What nobody asks for, since no index helps: if this is not found, nothing would be.
@@ -179,6 +180,10 @@ def use(site: Site) -> None:
     )
     site.wait_for_job(again["jobId"])  # the few files that it notes would be read from end to end
     list(site.app.audit.read(limit=5))
+    sent = Reception(site.app.room, site.datastore, Sender("A", "", "", WAITED), early=True)
+    sent.add([(site.folder / "in" / "4.dcm").read_bytes().replace(b"1.2.3.1.4", b"1.2.3.1.5")])
+    sent.commit(visible=True)
+    await_visible(site.app.room, site.datastore, actor="A", studies=["1.2.3"])
 
 
 def scanned_by_sqlite(path: str, statements: list[Statement]) -> Iterator[tuple[str, str]]:

@@ -114,6 +114,28 @@ def test_who_may_not_store_and_names_nothing_costs_no_statement(house: House) ->
         event.remove(Engine, "before_cursor_execute", record)
 
 
+@pytest.mark.small
+def test_a_feed_of_others_is_not_walked_through(house: House) -> None:
+    plans: list[str] = []
+
+    def explain(*given: Any) -> None:
+        _, cursor, statement, parameters, _, _ = given
+        if "imaging_arrivals" in statement:
+            plan = cursor.connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
+            plans.extend(step[3] for step in plan)
+
+    event.listen(Engine, "before_cursor_execute", explain)
+    try:
+        await_visible(house.room, house.store, actor="ANN", studies=["1.2.3"])
+    finally:
+        event.remove(Engine, "before_cursor_execute", explain)
+    found = [step for step in plans if step.startswith(("SEARCH", "SCAN")) and "INDEX" in step]
+    assert [step.partition("INDEX ")[2].partition(" ")[0] for step in found] == [
+        "ix_imaging_arrivals_actor",
+        "ix_imaging_arrivals_study",
+    ]
+
+
 def test_what_was_there_is_answered_when_it_is_visible(house: House) -> None:
     """So whoever remembers where the frames of an instance lie is never asked for others."""
     assert is_early(sent(house, "1.2.3", 1))

@@ -13,8 +13,7 @@ from sqlalchemy import Select, bindparam, func, select, union_all
 
 from iryo.errors import Unavailable
 from iryo.imaging.service.receive.asking import run_now, submit
-from iryo.imaging.service.receive.model import Outcome
-from iryo.imaging.service.receive.wish import Wish
+from iryo.imaging.service.receive.wish import Wish, sent_by, told_of
 from iryo.imaging.service.room import Room
 from iryo.imaging.store import arrivals
 from iryo.jobs.store import jobs
@@ -28,15 +27,6 @@ _MOMENT: Final = 0.1  # seconds from one look to the next at what another proces
 # is wrong, of which others tell; only who asks for its study still waits.
 _RECENT: Final = timedelta(minutes=1)
 _MOST_STUDIES: Final = 500
-# Mostly there is nothing, and each read asks: so this is put together once.
-_ANYTHING: Final = (
-    select(arrivals.c.id)
-    .where(
-        arrivals.c.outcome == Outcome.WAITING.value,
-        arrivals.c.datastore_id == bindparam("datastore_id"),
-    )
-    .limit(1)
-)
 
 
 def await_visible(
@@ -60,9 +50,7 @@ def await_visible(
     since = room.clock() - _RECENT
     wish = Wish(datastore_id, actor and actor[:128], since, tuple(studies)[:_MOST_STUDIES])
     with room.database.read() as connection:
-        if connection.execute(_ANYTHING, {"datastore_id": datastore_id}).first() is None:
-            return
-        last = connection.execute(_newest(wish)).scalar()
+        last = connection.execute(*_newest(wish)).scalar()
     if last is None:
         return
     if not room.turns.readers.acquire(blocking=False):
@@ -73,11 +61,35 @@ def await_visible(
         room.turns.readers.release()
 
 
-def _newest(wish: Wish) -> Select[Any]:
-    """When the last that counts came."""
-    came = func.max(arrivals.c.received_at).label("came")
-    found = union_all(*(select(came).where(way) for way in wish.ways())).subquery()
-    return select(func.max(found.c.came, type_=Timestamp))
+def _newest(wish: Wish) -> tuple[Select[Any], dict[str, Any]]:
+    """The statement that tells when the last that counts came, and its parameters."""
+    given: dict[str, Any] = {"datastore": wish.datastore_id}
+    if wish.actor is not None:
+        given |= {"actor": wish.actor, "since": wish.since}
+    if wish.studies:
+        given["studies"] = wish.studies
+    return _NEWEST[wish.actor is not None, bool(wish.studies)], given
+
+
+# Made once, for each read asks. Of both ways together: to find the last of one, SQLite would walk
+# back through what others sent.
+_CAME: Final = select(arrivals.c.received_at).where(told_of(arrivals, bindparam("datastore")))
+_SENT: Final = _CAME.where(
+    sent_by(arrivals, bindparam("actor"), bindparam("since", type_=Timestamp()))
+)
+_NAMED: Final = _CAME.where(arrivals.c.study_uid.in_(bindparam("studies", expanding=True)))
+
+
+def _last(*ways: Select[Any]) -> Select[Any]:
+    found = union_all(*ways).subquery()
+    return select(func.max(found.c.received_at, type_=Timestamp))
+
+
+_NEWEST: Final = {
+    (True, False): _last(_SENT),
+    (False, True): _last(_NAMED),
+    (True, True): _last(_SENT, _NAMED),
+}
 
 
 def _see_to(room: Room, wish: Wish) -> None:

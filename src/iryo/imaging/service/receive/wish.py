@@ -1,6 +1,5 @@
 """What of that which waits somebody wants to see."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Self
@@ -10,7 +9,21 @@ from sqlalchemy import ColumnElement, FromClause, and_, or_
 from iryo.imaging.service.receive.model import ANSWERED, Outcome
 from iryo.imaging.store import arrivals
 
-__all__ = ["Wish"]
+__all__ = ["Wish", "sent_by", "told_of"]
+
+
+def told_of(table: FromClause, datastore_id: Any) -> ColumnElement[bool]:
+    """The condition of arrivals of a data store that wait and whose senders were told."""
+    return and_(
+        table.c.outcome == Outcome.WAITING.value,
+        table.c.datastore_id == datastore_id,
+        table.c.kind == ANSWERED,
+    )
+
+
+def sent_by(table: FromClause, actor: Any, since: Any) -> ColumnElement[bool]:
+    """The condition of arrivals that one has sent since then."""
+    return and_(table.c.actor == actor, table.c.received_at > since)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,27 +43,17 @@ class Wish:
     studies: tuple[str, ...]
     until: datetime | None = None
 
-    def ways(self, table: FromClause = arrivals) -> Iterator[ColumnElement[bool]]:
-        """The conditions of arrivals, one for each reason: an index leads to each.
-
-        `table` is theirs, perhaps by another name.
-        """
-        columns = table.c
-        told = and_(
-            columns.outcome == Outcome.WAITING.value,
-            columns.datastore_id == self.datastore_id,
-            columns.kind == ANSWERED,
-        )
-        if self.until is not None:
-            told = and_(told, columns.received_at <= self.until)
-        if self.actor is not None:
-            yield and_(told, columns.actor == self.actor, columns.received_at > self.since)
-        if self.studies:
-            yield and_(told, columns.study_uid.in_(self.studies))
-
     def covers(self, table: FromClause = arrivals) -> ColumnElement[bool]:
         """The condition of arrivals, whichever the reason."""
-        return or_(*self.ways(table))
+        told = told_of(table, self.datastore_id)
+        if self.until is not None:
+            told = and_(told, table.c.received_at <= self.until)
+        ways = []
+        if self.actor is not None:
+            ways.append(sent_by(table, self.actor, self.since))
+        if self.studies:
+            ways.append(table.c.study_uid.in_(self.studies))
+        return and_(told, or_(*ways))
 
     def before(self, last: datetime) -> Self:
         """The same of what had come by then: more may come for ever."""
