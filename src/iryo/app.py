@@ -271,6 +271,7 @@ def open_app(settings: Settings, *, serving: bool = False, board: Board | None =
             jobs,
             _handlers(room, _entity(settings, room, audit, observers)),
             threads=settings.job_threads,
+            aside={COMMITMENT_KIND: 4},
             lease_seconds=settings.job_lease,
         )
         stack.callback(runner.stop)

@@ -68,6 +68,8 @@ class JobRunner:
         jobs: the queue.
         handlers: kind of job -> handler.
         threads: how many jobs run at once after `start`.
+        aside: kinds that wait for others more than they work -> how many of each run at once, in
+            threads of their own: no other job waits behind them.
         lease_seconds: how long after the last sign of life another may take a job up.
         poll_seconds: how often a thread that has nothing to do looks for jobs of other processes.
         worker: the name that leases carry; made from host, process and chance if not given.
@@ -75,12 +77,13 @@ class JobRunner:
         wait: waits so many seconds; until `stop`, if not given.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each has a default of its own
         self,
         jobs: Jobs,
         handlers: Mapping[str, Handler],
         *,
         threads: int = 1,
+        aside: Mapping[str, int] | None = None,
         lease_seconds: float = 30,
         poll_seconds: float = 0.25,
         worker: str | None = None,
@@ -90,6 +93,8 @@ class JobRunner:
         self._jobs = jobs
         self._handlers = dict(handlers)
         self._count = threads
+        self._aside = {kind: threading.Semaphore(most) for kind, most in (aside or {}).items()}
+        self._waiting: set[threading.Thread] = set()
         self._lease_seconds = lease_seconds
         self._poll_seconds = poll_seconds
         self.worker = worker or f"{socket.gethostname()[:80]}:{os.getpid()}:{new_id()[:8]}"
@@ -117,6 +122,8 @@ class JobRunner:
         self._awake.set()
         if wait:
             for thread in self._threads:
+                thread.join()
+            for thread in list(self._waiting):
                 thread.join()
 
     def wake(self) -> None:
@@ -187,7 +194,7 @@ class JobRunner:
         troubles = 0
         while not self._stopping.is_set():
             try:
-                job = self.step()
+                job = self._take_up()
             except Exception as error:  # noqa: BLE001 - a thread outlives any trouble
                 troubles += 1
                 _LOG.warning("cannot take up jobs: %s", describe(error))
@@ -197,6 +204,35 @@ class JobRunner:
             if job is None:
                 self._awake.wait(self._poll_seconds)
                 self._awake.clear()
+
+    def _take_up(self) -> Job | None:
+        """As `step`, but a job that waits for others is left to a thread of its own."""
+        free = {kind for kind, turns in self._aside.items() if turns.acquire(blocking=False)}
+        job = None
+        try:
+            kinds = [kind for kind in self._handlers if kind not in self._aside or kind in free]
+            job = self._jobs.lease(self.worker, kinds, self._lease_seconds)
+        finally:
+            for kind in free - {job.kind if job else ""}:
+                self._aside[kind].release()
+        if job is None or job.kind not in self._aside:
+            return job and self._execute(job)
+        thread = threading.Thread(
+            target=self._execute_aside, args=(job,), name=f"job-{job.id}", daemon=True
+        )
+        self._waiting.add(thread)
+        thread.start()
+        return job
+
+    def _execute_aside(self, job: Job) -> None:
+        try:
+            self._execute(job)
+        except Exception as error:  # noqa: BLE001 - the job is due again when its lease has run out
+            _LOG.warning("job %s: its end is not written: %s", job.id, describe(error))
+        finally:
+            self._aside[job.kind].release()
+            self._waiting.discard(threading.current_thread())
+            self._awake.set()
 
     def _execute(self, job: Job) -> Job:
         context = JobContext(

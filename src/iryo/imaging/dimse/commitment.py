@@ -30,7 +30,7 @@ COMMITMENT_KIND: Final = "imaging.commitment"
 _INSTANCE: Final = "1.2.840.10008.1.20.1.1"  # Storage Commitment Push Model SOP Instance
 _REQUEST: Final = 1  # action type
 _ATTEMPTS: Final = 30  # with pauses of up to five minutes between them: about two hours
-_PATIENCE: Final = 15.0  # seconds: a thread that waits here runs no other jobs
+_PATIENCE: Final = 15.0  # seconds; these jobs run aside, and keep none of the others waiting
 _NATIVE: Final = ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2")
 
 _CLASS: Final = 0x00081150
