@@ -8,6 +8,7 @@ and a request that changes something must bring a secret that only such a page c
 import hmac
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 
 from iryo.access.model import Principal
@@ -33,6 +34,7 @@ _HOST: Final = "__Host-"
 # Between cookies stands "; ". A header that came twice was joined with a comma, which no value has.
 _BREAK: Final = re.compile(r"[;,]")
 _LONGEST: Final = 16 << 10  # characters of a Cookie header
+_REMEMBERED: Final = 256  # headers; uvicorn takes none longer than 64 KiB
 
 
 def cookie_name(*, secure: bool) -> str:
@@ -85,6 +87,8 @@ class Visitors:
         self.secure = secure
         self._behind_proxy = behind_proxy
         self._name = cookie_name(secure=secure)
+        # A browser sends the same header again and again, for each frame.
+        self._read = lru_cache(_REMEMBERED)(read_cookie)
 
     def token(self, headers: Mapping[str, str]) -> str | None:
         """The token that a request brings, if its cookie counts.
@@ -92,7 +96,7 @@ class Visitors:
         Args:
             headers: names in lower case.
         """
-        token = read_cookie(headers.get("cookie"), self._name)
+        token = self._read(headers.get("cookie"), self._name)
         return token if token is not None and not self._is_foreign(headers) else None
 
     def session(self, headers: Mapping[str, str], *, touch: bool = True) -> Session | None:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any, Final
 
 from sqlalchemy import Connection, delete, insert, select, update
@@ -57,7 +58,7 @@ class SessionLocked(SessionRefused):
     """The session is there, and wants the person to prove again who they are."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Session:
     """One browser at which somebody has signed in.
 
@@ -86,7 +87,7 @@ class Session:
         """Who, as the audit names them."""
         return self.user.id
 
-    @property
+    @cached_property
     def principal(self) -> Principal:
         """Who, as one who asks."""
         return self.user.principal
@@ -104,10 +105,11 @@ class Session:
 
 @dataclass(slots=True)
 class _Known:
-    """A row, and when this process last saw it used."""
+    """A row, when this process last saw it used, and what was made of it for the last request."""
 
     row: Any
     used_at: datetime
+    session: Session | None = None
 
 
 class Sessions:
@@ -153,15 +155,19 @@ class Sessions:
         known = self._known.get(digest_of(token))
         if known is None:
             return None
-        now = self._clock()
-        user = self._users.remembered(known.row.user_id)
-        if user is None or self._is_over(known.row, now) or self._is_idle(known, now):
+        row, now = known.row, self._clock()
+        user = self._users.remembered(row.user_id)
+        if user is None or self._is_over(row, now) or self._is_idle(known, now):
             return None
-        if known.row.locked_at is None:
-            if now - known.row.used_at >= self._written:
-                return None
-            known.used_at = now
-        return _session(known, user, locked=known.row.locked_at is not None)
+        if row.locked_at is not None:
+            return _session(known, user, locked=True)
+        if now - row.used_at >= self._written:
+            return None
+        known.used_at = now
+        session = known.session
+        if session is None or session.user is not user:
+            session = known.session = _session(known, user, locked=False)
+        return session
 
     def look(self, token: str, *, touch: bool = True) -> Session:
         """The session that a token stands for; it may be locked.
