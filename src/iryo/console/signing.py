@@ -12,7 +12,10 @@ from iryo.pages import Page, Visit
 from iryo.pages.guard import own_path
 from iryo.wire.http import Response
 
-__all__ = ["SigningPages", "weakness"]
+__all__ = ["AROUND", "SigningPages", "comes_around", "weakness"]
+
+AROUND: Final = "around"
+"""The field of a query that says that the browser has asked before."""
 
 _LONGEST_NAME: Final = 256
 
@@ -41,6 +44,12 @@ def weakness(visit: Visit, error: WeakPassword) -> str:
     return visit.text(english, least=SHORTEST) if "%" in english else visit.text(english)
 
 
+def comes_around(visit: Visit) -> Response:
+    """Have the browser ask for the same page again, from a page of ours: then it sends cookies."""
+    query = f"{visit.request.query}&" if visit.request.query else ""
+    return visit.render("console/moved.html", there=f"{visit.request.path}?{query}{AROUND}=1")
+
+
 class SigningPages:
     """The pages of the door. What happens here audits itself, in the sessions."""
 
@@ -48,6 +57,7 @@ class SigningPages:
         self._users = sign_in.users
         self._sessions = sign_in.sessions
         self._visitors = sign_in.visitors
+        self._provider = sign_in.flow is not None
 
     def pages(self) -> tuple[Page, ...]:
         """Their table."""
@@ -69,13 +79,23 @@ class SigningPages:
         there = own_path(visit.query.get("return_to", "/"))
         if visit.session is not None and not visit.session.locked:
             return visit.redirect(there)
-        return self._ask(visit, there)
+        # Who follows a link in a mail comes from another site, and brings no cookie of ours.
+        foreign = visit.request.headers.get("sec-fetch-site") == "cross-site"
+        if foreign and visit.session is None and AROUND not in visit.query:
+            return comes_around(visit)
+        return self.ask(visit, there)
 
-    def _ask(
+    def ask(
         self, visit: Visit, there: str, *, name: str = "", fault: str = "", status: int = 200
     ) -> Response:
+        """The page that asks who somebody is, and perhaps says why they are asked again."""
         return visit.render(
-            "console/sign_in.html", status=status, there=there, name=name, fault=fault
+            "console/sign_in.html",
+            status=status,
+            there=there,
+            name=name,
+            fault=fault,
+            provider=self._provider,
         )
 
     def _sign_in(self, visit: Visit) -> Response:
@@ -86,17 +106,18 @@ class SigningPages:
             user = self._users.check_password(name, password, source)
         except Throttled as error:
             wait = visit.text(WAIT, seconds=getattr(error, "seconds", 60))
-            return self._ask(visit, there, name=name, fault=wait, status=429)
+            return self.ask(visit, there, name=name, fault=wait, status=429)
         except NotAuthenticated:
-            return self._ask(visit, there, name=name, fault=visit.text(WRONG), status=403)
+            return self.ask(visit, there, name=name, fault=visit.text(WRONG), status=403)
         token = self._visitors.token(visit.request.headers)
         session = visit.session
         if token and session is not None and session.principal.id == user.id:
             self._sessions.reopen(token, user.id, source)  # the one that was locked goes on
             return visit.redirect(there)
-        return self._begin(visit, user.id, PASSWORD, there)
+        return self.begin(visit, user.id, PASSWORD, there)
 
-    def _begin(self, visit: Visit, user_id: str, how: str, there: str) -> Response:
+    def begin(self, visit: Visit, user_id: str, how: str, there: str) -> Response:
+        """Somebody has proven who they are: on to where they want to be, signed in."""
         earlier = self._visitors.token(visit.request.headers)
         if earlier:
             self._sessions.end(earlier)
@@ -110,7 +131,7 @@ class SigningPages:
         try:
             user = self._users.peek(visit.path["token"])
         except NotAuthenticated:
-            return self._ask(visit, "/", fault=visit.text(GONE), status=403)
+            return self.ask(visit, "/", fault=visit.text(GONE), status=403)
         return visit.render("console/invited.html", name=user.name, fault="")
 
     def _accept(self, visit: Visit) -> Response:
@@ -124,8 +145,8 @@ class SigningPages:
         except WeakPassword as error:
             return self._again(visit, name, weakness(visit, error))
         except NotAuthenticated:
-            return self._ask(visit, "/", fault=visit.text(GONE), status=403)
-        return self._begin(visit, user.id, INVITATION, "/")
+            return self.ask(visit, "/", fault=visit.text(GONE), status=403)
+        return self.begin(visit, user.id, INVITATION, "/")
 
     def _again(self, visit: Visit, name: str, fault: str) -> Response:
         return visit.render("console/invited.html", status=400, name=name, fault=fault)

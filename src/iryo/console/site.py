@@ -14,6 +14,7 @@ from iryo.console.health import HealthPages
 from iryo.console.home import Holdings, HomePages
 from iryo.console.jobs import JobPages
 from iryo.console.people import PeoplePages
+from iryo.console.provider import ProviderPages
 from iryo.console.signing import SigningPages
 from iryo.imaging import web as imaging_web
 from iryo.imaging.service.lookup import find_datastore
@@ -57,7 +58,7 @@ def _first() -> Furniture:
 
 
 def _console(app: App) -> Furniture:
-    holdings = Holdings(app)
+    holdings, signing = Holdings(app), SigningPages(app.sign_in)
     groups = (
         HomePages(app, holdings),
         JobPages(app),
@@ -65,7 +66,8 @@ def _console(app: App) -> Furniture:
         AuditPages(app),
         HealthPages(app),
         PeoplePages(app),
-        SigningPages(app.sign_in),
+        signing,
+        ProviderPages(app.sign_in, signing, behind_proxy=app.settings.behind_proxy),
     )
     admin, under = Role.ADMIN, ADMINISTRATION
     return Furniture(
