@@ -43,6 +43,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=200,
         help="how often each kill test of `make soak` strikes",
     )
+    group.addoption(
+        "--screenshots", type=Path, metavar="FOLDER", help="keep what browser tests saw there"
+    )
     group.addoption("--seed", type=int, help="what chance begins with in tests that draw from it")
     group.addoption(
         "--soak-report", type=Path, metavar="FOLDER", help="write soak.json and soak.md there"

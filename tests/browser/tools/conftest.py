@@ -12,7 +12,7 @@ import numpy as np
 import pydicom
 import pytest
 from numpy.typing import NDArray
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 from pydicom.data import get_testdata_file
 
 from iryo.access import Role
@@ -20,7 +20,6 @@ from tests.browser.tools.bench import Bench
 from tests.imaging.served import Served, served
 from tests.imaging.site import make_instance
 
-CHROMIUM: Final = "/usr/bin/chromium"
 STUDY: Final = "1.2.9"
 AXIAL, SAGITTAL = f"{STUDY}.1", f"{STUDY}.2"
 ORIGIN: Final = (-20.0, -30.0, 5.0)
@@ -102,16 +101,6 @@ def segmented(laid: Laid, shared_data: Path, tmp_path_factory: pytest.TempPathFa
     shutil.copyfile(found, folder / "seg.dcm")
     laid.place.house.imported(folder)
     return found
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    if not Path(CHROMIUM).exists():
-        pytest.skip("Chromium is not installed (scripts/bootstrap-debian)")
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield found
-        found.close()
 
 
 @contextmanager

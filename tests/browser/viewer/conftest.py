@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 import pydicom
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 from pydicom.data import get_testdata_file
 
 from iryo.access import Role
@@ -18,7 +18,6 @@ from tests.browser.viewer.screen import Screen
 from tests.imaging.served import Served, served
 from tests.imaging.site import make_instance
 
-CHROMIUM: Final = "/usr/bin/chromium"
 NAMES: Final = (
     "CT_small.dcm",  # a window of its own: none; rescaled
     "examples_palette.dcm",  # PALETTE COLOR, transcoded
@@ -50,13 +49,9 @@ class Library:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    if not Path(CHROMIUM).exists():
-        pytest.skip("Chromium is not installed (scripts/bootstrap-debian)")
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield found
-        found.close()
+def browser(chromium: Browser) -> Browser:
+    """The one of all browser tests."""
+    return chromium
 
 
 def stack(folder: Path, *, study: str, series: str, count: int = 40) -> None:
