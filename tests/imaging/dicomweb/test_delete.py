@@ -10,6 +10,7 @@ from dicomweb_client.api import DICOMwebClient
 from iryo.access import Role
 from iryo.imaging.service.care import retention
 from iryo.imaging.service.care.holds import HoldKind, add, release
+from tests.imaging.dicomweb.conftest import Library
 from tests.imaging.served import Served, served
 from tests.imaging.site import make_instance
 
@@ -95,3 +96,10 @@ def test_not_what_is_to_be_kept_for_longer(house: Served) -> None:
         retention.clear(room, store)
     assert house.session(Role.READER).delete(url).status_code == 403
     assert house.session().delete(url).status_code == 204
+
+
+def test_nothing_where_the_settings_do_not_allow_it(library: Library) -> None:
+    session, url = library.place.session(), library.url("slice1")
+    for resource in (url, url.partition("/instances")[0], url.partition("/series")[0]):
+        assert session.delete(resource).status_code == 403
+    assert session.get(url + "/metadata").status_code == 200

@@ -64,6 +64,15 @@ def test_bits_follow_each_other_without_gaps(library: Library, tmp_path: Path) -
     assert value == dataset.PixelData
 
 
+def test_a_value_has_an_even_length(library: Library) -> None:
+    """Three by three pixels of three bytes: as in the file, with a byte of padding (PS3.5 8.1)."""
+    original = library.original("SC_rgb_small_odd.dcm")
+    assert original.pixel_array.size % 2
+    (value,) = library.client.retrieve_bulkdata(library.url("SC_rgb_small_odd.dcm") + "/pixeldata")
+    assert value == original.PixelData
+    assert len(value) == original.pixel_array.size + 1
+
+
 def test_all_bulkdata(library: Library, tmp_path: Path) -> None:
     """All that the metadata refer to, under the URLs that stand there."""
     dataset = library.original("CT_small.dcm")
