@@ -15,7 +15,10 @@ from pathlib import Path
 from threading import Event
 
 import psutil
+import pydicom
 import pytest
+import requests
+from dicomweb_client.api import DICOMwebClient
 
 from tests.durability.trial import Trial, persist
 from tests.grown.postgres import wait_for_end
@@ -87,12 +90,39 @@ def until(true: object) -> None:
 ALL = {"supervisor": 1, "web": 3, "jobs": 1}
 
 
+def stored_by_one_and_found_by_another(trial: Trial, number: int) -> None:
+    """Over a connection each, which any of them may take."""
+    folder = trial.files(2)
+    service = f"http://127.0.0.1:{trial.port}/dicomweb/main"
+    clients = []
+    for _ in range(4):
+        session = requests.Session()
+        session.auth, session.trust_env = trial.key, False
+        clients.append(DICOMwebClient(service, session=session))
+    datasets = [pydicom.dcmread(path) for path in sorted(folder.iterdir())]
+    told = clients[0].store_instances(datasets)
+    assert len(told.ReferencedSOPSequence) == len(datasets)
+    one = datasets[number % 2]
+    ids = one.StudyInstanceUID, one.SeriesInstanceUID, one.SOPInstanceUID
+    asked = [
+        lambda client: client.search_for_instances(*ids[:2]),
+        lambda client: client.search_for_series(search_filters={"SeriesInstanceUID": ids[1]}),
+        lambda client: client.retrieve_instance_frames(*ids, [1]),
+    ]
+    # Each is in turn the first to ask.
+    for turn, client in enumerate(clients[1:]):
+        assert asked[(number + turn) % 3](client)
+    trial.remember(folder)
+
+
 def test_they_share_the_work(tmp_path: Path) -> None:
     trial = Trial(tmp_path)
     with several(trial) as server:
         assert processes(trial) == ALL
         job = trial.send(trial.files(20))
         assert trial.wait(job)["numberOfImportedFiles"] == 20
+        for number in range(10):
+            stored_by_one_and_found_by_another(trial, number)
         server.terminate()
         assert server.wait(SECONDS) == 0
     trial.check_complete()

@@ -15,6 +15,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian
 
 from iryo.app import App
+from iryo.imaging.service.receive import WAITED, Reception, Sender
 
 ROLE_ARN = "arn:aws:iam::123456789012:role/import"
 
@@ -69,6 +70,15 @@ def make_instance(
     path.parent.mkdir(parents=True, exist_ok=True)
     pydicom.dcmwrite(path, dataset, enforce_file_format=True)
     return path
+
+
+def called_stored(app: App, store: str, file: Path, actor: str = "ANN") -> None:
+    """Take a file in as STOW-RS does, and tell its sender that it is stored; it is not visible."""
+    sender = Sender(actor, "127.0.0.1", "r1", WAITED)
+    reception = Reception(app.room, store, sender, early=True)
+    reception.add([file.read_bytes()])
+    reception.commit(visible=True)
+    assert [one.certain for one in reception.settle()] == [True]
 
 
 @dataclass

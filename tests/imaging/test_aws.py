@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from iryo.access import Role
 from iryo.imaging.aws import OPERATIONS
-from tests.imaging.site import ROLE_ARN, Site, make_instance
+from tests.imaging.site import ROLE_ARN, Site, called_stored, make_instance
 
 Calls = tuple[Callable[[], Any], ...]
 
@@ -303,3 +303,14 @@ def test_a_wrong_secret_and_an_unknown_key_are_told_apart_as_aws_does(site: Site
     with pytest.raises(ClientError) as caught:
         site.client_of(("IRYOAAAAAAAAAAAAAAAA", "x")).list_datastores()
     assert code(caught) == "UnrecognizedClientException"
+
+
+def test_who_has_stored_something_by_dicomweb_finds_it(site: Site) -> None:
+    """And who may only read waits for nobody."""
+    file = make_instance(site.folder / "1.dcm", sop="1.2.3.1.1")
+    called_stored(site.app, site.datastore, file, site.key[0])
+    reader = site.client_of(site.app.access.create_key(name="reader", role=Role.READER))
+    asked = {"datastoreId": site.datastore, "searchCriteria": {}}
+    assert reader.search_image_sets(**asked)["imageSetsMetadataSummaries"] == []
+    (hit,) = site.search()
+    assert hit["DICOMTags"]["DICOMStudyInstanceUID"] == "1.2.3"

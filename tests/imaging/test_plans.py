@@ -21,12 +21,12 @@ from _scale import Scale
 from iryo.imaging.model import Field, SearchFilter, SearchQuery, SortField
 from iryo.imaging.service import imports, search_words
 from iryo.imaging.service.query import Level, Question, ask, conditions
-from iryo.imaging.service.receive import WAITED, Reception, Sender, await_visible
+from iryo.imaging.service.receive import await_visible
 from iryo.imaging.service.search import search
 from iryo.imaging.service.search_plan import statement_of
 from iryo.jobs import JobState
 from tests.imaging.service.query.archive import keys
-from tests.imaging.site import ROLE_ARN, Site, make_instance
+from tests.imaging.site import ROLE_ARN, Site, called_stored, make_instance
 from tests.imaging.test_change import copy, update
 
 SETS = 3_000
@@ -180,9 +180,8 @@ def use(site: Site) -> None:
     )
     site.wait_for_job(again["jobId"])  # the few files that it notes would be read from end to end
     list(site.app.audit.read(limit=5))
-    sent = Reception(site.app.room, site.datastore, Sender("A", "", "", WAITED), early=True)
-    sent.add([(site.folder / "in" / "4.dcm").read_bytes().replace(b"1.2.3.1.4", b"1.2.3.1.5")])
-    sent.commit(visible=True)
+    new = make_instance(site.folder / "new.dcm", sop="1.2.3.1.5", number=5)
+    called_stored(site.app, site.datastore, new, "A")
     await_visible(site.app.room, site.datastore, actor="A", studies=["1.2.3"])
 
 

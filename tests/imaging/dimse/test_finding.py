@@ -29,6 +29,7 @@ from iryo.imaging.dimse.sending import send_file
 from iryo.imaging.dimse.status import Status
 from tests.imaging.dimse.site import Archive, listening
 from tests.imaging.dimse.test_retrieving import identifier
+from tests.imaging.site import called_stored, make_instance
 
 pytestmark = pytest.mark.dcmtk
 
@@ -121,6 +122,15 @@ def test_each_root_and_level(
         assert answer.QueryRetrieveLevel == level
         assert answer.RetrieveAETitle == "IRYO"
         assert answer.InstanceAvailability == "ONLINE"
+
+
+def test_what_somebody_was_told_is_stored_is_found_by_its_study(
+    people: Archive, tmp_path: Path
+) -> None:
+    file = make_instance(tmp_path / "1.dcm", sop="1.2.77.1.1", study="1.2.77", series="1.2.77.1")
+    called_stored(people.app, people.store, file)
+    answers, _ = found(people, STUDY, identifier("STUDY", StudyInstanceUID="1.2.77"))
+    assert [one.StudyInstanceUID for one in answers] == ["1.2.77"]
 
 
 def test_answers_have_what_was_asked_for_and_nothing_else(people: Archive) -> None:

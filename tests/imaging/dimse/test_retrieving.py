@@ -22,6 +22,7 @@ from iryo.imaging.dimse.identifier import FAILED_LIST, form_of, uid_list
 from iryo.imaging.dimse.status import Status
 from tests.imaging.dimse.site import Archive, dcmtk
 from tests.imaging.dimse.test_storing import study_of
+from tests.imaging.site import called_stored, make_instance
 
 pytestmark = pytest.mark.dcmtk
 
@@ -113,6 +114,15 @@ def test_get_at_each_level(archive: Archive, level: str, keys: dict[str, Any], c
     assert answers[-1].NumberOfCompletedSuboperations == len(taken)
     assert [one.Status for one in answers[:-1]] == [Status.PENDING] * max(0, len(taken) - 1)
     assert first.pixel_array.tolist() in [one.pixel_array.tolist() for one in taken] or not count
+
+
+def test_what_somebody_was_told_is_stored_is_got_by_its_study(
+    archive: Archive, tmp_path: Path
+) -> None:
+    file = make_instance(tmp_path / "1.dcm", sop="1.2.78.1.1", study="1.2.78", series="1.2.78.1")
+    called_stored(archive.app, archive.store, file)
+    _, taken = got(archive, EXPLICIT, level="STUDY", StudyInstanceUID="1.2.78")
+    assert [one.SOPInstanceUID for one in taken] == ["1.2.78.1.1"]
 
 
 def test_get_all_of_a_patient(archive: Archive, tmp_path: Path) -> None:
