@@ -22,9 +22,10 @@ _ASK_AGAIN: Final = "no-cache"
 _TYPES: Final = {".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm"}
 
 # What OHIF does that our own pages do not: it makes workers of blobs, sets styles in its elements,
-# and compiles WebAssembly. It may reach nothing but this server, and be framed by nobody.
+# and makes functions of text (its reader of segmentations does, by the library ndarray). It may
+# reach nothing but this server, and be framed by nobody.
 _POLICY: Final = (
-    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval' blob: {scripts}; worker-src 'self' "
+    "default-src 'none'; script-src 'self' 'unsafe-eval' blob: {scripts}; worker-src 'self' "
     "blob:; style-src 'self' 'unsafe-inline'; img-src 'self' blob: data:; font-src 'self' data:; "
     "connect-src 'self' blob: data:; media-src 'self' blob:; manifest-src 'self'; "
     "frame-ancestors 'none'; form-action 'self'; base-uri 'none'"
