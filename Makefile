@@ -20,7 +20,8 @@ setup:           ## make .venv with everything pinned; nothing to do the second 
 	@scripts/bootstrap
 	@scripts/bootstrap-web
 
-demo: setup      ## import real DICOM, read it back with boto3, print what happened
+demo: setup      ## import real DICOM, read it back, look at it in a browser, print what happened
+	@scripts/bootstrap-debian requirements/debian-demo.txt
 	@$(BIN)/python -m iryo.demo
 
 test: setup      ## the whole test suite

@@ -14,12 +14,22 @@ import imagecodecs
 import numpy as np
 import pydicom
 import pytest
+from PIL import Image
 from rich.console import Console
 
+from iryo.demo.browser import PICTURE, Person, viewer_path
 from iryo.demo.client import check_frame
 from iryo.demo.collect import BROKEN, gather, prepare
 from iryo.demo.compare import compare
-from iryo.demo.make import CT_NAME, TALK_NAME, ct_series, talk_instance
+from iryo.demo.make import (
+    BLEEDING,
+    CT_NAME,
+    CT_SERIES,
+    CT_STUDY,
+    TALK_NAME,
+    ct_series,
+    talk_instance,
+)
 from iryo.demo.server import Installation, program
 from iryo.demo.story import Row, Story
 from iryo.errors import Damaged, InvalidInput, Unavailable
@@ -44,6 +54,13 @@ def test_the_demo_holds_all_its_checks(tmp_path: Path) -> None:
         assert f"{BROKEN}/{name}" in ran.stdout
     assert re.search(r"frames checked +\d{3}", ran.stdout)
     assert "1 data store listed" in ran.stdout
+    if Person.missing() is None:
+        assert re.search(r"looked at by Chromium +1 slice of 60", ran.stdout)
+        shown = Image.open(tmp_path / "demo" / PICTURE).convert("L")
+        assert shown.size == (1440, 900)
+        # The brain is grey and the bleeding brighter: the window is the brain's, the slice right.
+        assert shown.getpixel((780, 650)) in range(90, 140)
+        assert shown.getpixel((953, 527)) in range(190, 250)
     again = tmp_path / "demo" / "home"
     listed = subprocess.run(
         [sys.executable, "-m", "iryo", "--home", again, "search", "渋谷"],
@@ -52,6 +69,25 @@ def test_the_demo_holds_all_its_checks(tmp_path: Path) -> None:
         check=True,
     )
     assert "渋谷^美智子" in listed.stdout
+
+
+def test_without_a_browser_the_demo_says_what_it_leaves_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("iryo.demo.browser.which", lambda _: None)
+    console = Console(file=io.StringIO(), width=200)
+    story = Story(tmp_path, console)
+    story._browser(Person(Installation(tmp_path), "", tmp_path))
+    assert isinstance(console.file, io.StringIO)
+    assert "apt-get install chromium" in console.file.getvalue()
+    assert (story.rows, story.failed) == ([], [])
+
+
+def test_the_address_of_the_viewer_names_a_slice_of_the_series() -> None:
+    found = {pydicom.dcmread(io.BytesIO(data)).SOPInstanceUID for data in ct_series()}
+    path = viewer_path()
+    assert BLEEDING in found
+    assert all(uid in path for uid in (BLEEDING, CT_SERIES, CT_STUDY))
 
 
 def test_the_demo_says_what_failed(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from iryo.demo.browser import PICTURE, viewer_path
 from iryo.demo.collect import prepare
 from iryo.demo.story import Story
 from iryo.errors import IryoError
@@ -74,6 +75,11 @@ def _summary(story: Story) -> None:
         "aws medical-imaging list-datastores",
     ):
         console.print(f"  {line}", soft_wrap=True, markup=False)
+    console.print("and in a browser, where `iryo serve` tells how to sign in:")
+    console.print(f"  http://127.0.0.1:8100{viewer_path()}", soft_wrap=True, markup=False)
+    picture = story.folder.resolve() / PICTURE
+    if picture.is_file():
+        console.print(f"The viewer, as Chromium has shown it: {picture}", soft_wrap=True)
     seconds = time.monotonic() - story.began
     if story.failed:
         console.print(f"[red]{len(story.failed)} checks failed[/red] in {seconds:.0f} s:")

@@ -21,6 +21,10 @@ ROOT: Final = "1.2.826.0.1.3680043.10.1777"
 TALK_NAME: Final = "SHIBUYA^YASUKO=渋谷^美智子=しるがね^ひでお"
 CT_NAME: Final = "YAMADA^HANAKO=山田^花子=やまだ^はなこ"
 CT_SLICES: Final = 60
+CT_STUDY: Final = f"{ROOT}.3.1"
+CT_SERIES: Final = f"{ROOT}.3.2"
+BLEEDING: Final = f"{ROOT}.3.3.32"
+"""An instance of that series, through the middle of the bleeding."""
 _CT_SIZE: Final = 512
 _NM_SIZE: Final = 128
 _NM_FRAMES: Final = 16

@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
+from iryo.demo.browser import Person
 from iryo.demo.client import Client, instances_in, read_frames
 from iryo.demo.collect import BROKEN, Gathered, gather
 from iryo.demo.compare import compare
@@ -90,6 +91,13 @@ class Story:
             standards = Standards(place, self.folder / "sent", url, port)
             self.step(f"{standards.program} (C-STORE)", lambda: Row(*standards.send()))
             self.step("dicomweb-client, compared", lambda: Row(*standards.read_back()))
+            self._browser(Person(place, url, self.folder))
+
+    def _browser(self, person: Person) -> None:
+        if (missing := person.missing()) is not None:
+            self.console.print(f"- {missing}; then the demo would sign in and look at a series")
+            return
+        self.step("Chromium: sign in, open the viewer", lambda: Row(*person.look()))
 
     def _gather(self) -> Gathered:
         start = time.monotonic()
