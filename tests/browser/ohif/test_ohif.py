@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pydicom
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import BrowserContext, Page, sync_playwright
 from pydicom.data import get_testdata_file
 
 from iryo.access import Role
@@ -47,15 +47,21 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 @pytest.fixture(scope="module")
-def page(place: Served) -> Iterator[Page]:
+def context(place: Served) -> Iterator[BrowserContext]:
     """A browser at which a reader has signed in."""
     token = place.browser(Role.READER).cookies["iryo_session"]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         context = browser.new_context(viewport={"width": 1400, "height": 900})
         context.add_cookies([{"name": "iryo_session", "value": token or "", "url": place.url}])
-        yield context.new_page()
+        yield context
         browser.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Page:
+    """A tab of its own: OHIF asks before it lets go of a segmentation."""
+    return context.new_page()
 
 
 def shown(page: Page, place: Served, study: str) -> dict[str, Any]:
