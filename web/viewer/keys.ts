@@ -25,6 +25,7 @@ export function listen(target: Document, bindings: () => readonly Binding[]): vo
   target.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || event.isComposing) return;
     if (event.target instanceof Element && event.target.closest(TYPING)) return;
+    if (target.querySelector("dialog[open]")) return; // the lock, and what else lies above the page
     const inside = event.target instanceof Element && event.target.closest("button, a, summary");
     const name = nameOf(event);
     // A button that has the focus is pressed by these.

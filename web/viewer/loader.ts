@@ -46,6 +46,8 @@ export class Loader {
   private readonly running = new Map<string, AbortController>();
   private readonly times = new Map<string, number>();
   private readonly lost = new Set<string>();
+  /** What was refused to who is not signed in (any more). */
+  private readonly refused = new Set<string>();
   private wanted: Frame[] = [];
   private wantedKeys = new Set<string>();
   private urgent = 0;
@@ -110,14 +112,15 @@ export class Loader {
     }) as unknown as number;
   }
 
-  /** Ask again for what failed. */
-  again(frame: Frame): void {
-    this.failures.delete(frame.key);
+  /** Somebody may have signed in again: ask for what was refused. */
+  resume(): void {
+    if (this.refused.size === 0) return;
+    this.refused.clear();
     this.pump();
   }
 
   private pump(): void {
-    const missing = this.wanted.filter((frame) => !this.cache.has(frame.key) && !this.failures.has(frame.key) && !this.lost.has(frame.seriesUid));
+    const missing = this.wanted.filter((frame) => !this.cache.has(frame.key) && !this.failures.has(frame.key) && !this.refused.has(frame.key) && !this.lost.has(frame.seriesUid));
     const urgent = new Set(this.wanted.slice(0, this.urgent).map((frame) => frame.key));
     const keys = missing.map((frame) => frame.key);
     const next = plan(keys, new Set(this.running.keys()), keys.filter((key) => urgent.has(key)).length, SLOTS);
@@ -204,7 +207,11 @@ export class Loader {
   }
 
   private async failed(frame: Frame, error: unknown): Promise<void> {
-    if (error instanceof NotAllowed) this.events.notAllowed();
+    if (error instanceof NotAllowed) {
+      this.refused.add(frame.key);
+      this.events.notAllowed();
+      return;
+    }
     if (error instanceof Gone && !(await this.client.has(frame.studyUid, frame.seriesUid).catch(() => true))) {
       this.deleted(frame.seriesUid);
       return;

@@ -1,5 +1,6 @@
 // The viewer's page: puts its parts together.
 
+import { showLock } from "../shell/idle";
 import { text } from "../shell/text";
 import { read, write } from "./address";
 import { Cine } from "./cine";
@@ -124,6 +125,7 @@ export class Viewer {
     element.append(top, middle);
     setInterval(() => void this.watch(), WATCH * 1000);
     window.addEventListener("focus", () => void this.watch());
+    document.getElementById("lock")?.addEventListener("close", () => this.loader.resume());
   }
 
   private readonly help = document.createElement("div");
@@ -309,7 +311,8 @@ export class Viewer {
   }
 
   private notAllowed(): void {
-    const to = `/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`;
+    if (showLock()) return;
+    const to = `/sign-in?return_to=${encodeURIComponent(location.pathname + location.search)}`;
     this.notices.say("sign-in", text("You are not signed in any more."), "error", { label: text("Sign in"), run: () => location.assign(to) });
   }
 

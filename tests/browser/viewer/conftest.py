@@ -1,6 +1,6 @@
 """Chromium, and an installation with series of every kind to look at."""
 
-import base64
+import secrets
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,6 +14,7 @@ from playwright.sync_api import Browser
 from pydicom.data import get_testdata_file
 
 from iryo.access import Role
+from iryo.access.sessions import PASSWORD
 from tests.browser.viewer.screen import Screen
 from tests.imaging.served import Served, served
 from tests.imaging.site import make_instance
@@ -79,7 +80,7 @@ def stack(folder: Path, *, study: str, series: str, count: int = 40) -> None:
         )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
     folder = tmp_path_factory.mktemp("viewer")
     source = folder / "in"
@@ -115,13 +116,14 @@ def screen_at(browser: Browser, library: Library) -> Iterator[Callable[[str], Sc
 
 
 def screens(browser: Browser, place: Served, url: str) -> Iterator[Screen]:
-    """A page of somebody who may read; nothing went wrong in it that it did not say."""
-    proof = base64.b64encode(":".join(place.keys[Role.READER]).encode()).decode()
-    context = browser.new_context(
-        viewport={"width": 1200, "height": 800},
-        extra_http_headers={"authorization": f"Basic {proof}"},
-    )
-    screen = Screen(context.new_page(), url)
+    """A page of somebody who has signed in to read; nothing went wrong in it unsaid."""
+    sign_in = place.house.app.sign_in
+    person = sign_in.users.create(f"reader-{secrets.token_hex(4)}")
+    sign_in.users.grant(person.id, Role.READER)
+    token, _ = sign_in.sessions.begin(person.id, PASSWORD, "127.0.0.1")
+    context = browser.new_context(viewport={"width": 1200, "height": 800})
+    context.add_cookies([{"name": "iryo_session", "value": token, "url": url}])
+    screen = Screen(context.new_page(), url, token)
     yield screen
     context.close()
     assert screen.errors == []

@@ -22,11 +22,18 @@ async () => {{
 
 
 class Screen:
-    """One page of the viewer."""
+    """One page of the viewer.
 
-    def __init__(self, page: Page, url: str) -> None:
+    Args:
+        page: of a browser that has signed in.
+        url: of the server.
+        token: of the session.
+    """
+
+    def __init__(self, page: Page, url: str, token: str) -> None:
         self.page = page
         self.url = url
+        self.token = token
         self.errors: list[str] = []
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("dialog", lambda dialog: self.errors.append(f"dialog: {dialog.message}"))

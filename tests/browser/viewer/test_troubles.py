@@ -92,6 +92,16 @@ def test_a_frame_that_does_not_decode(screen: Screen) -> None:
     screen.until("state.cachedFrames >= 40")
 
 
+def test_a_session_that_is_locked_meanwhile(screen: Screen, library: Library) -> None:
+    screen.open(STACK, STACKED)
+    screen.page.locator(".thumb").nth(1).wait_for()
+    library.place.house.app.sign_in.sessions.lock(screen.token)
+    screen.page.evaluate("document.querySelectorAll('.thumb')[1].click()")
+    screen.page.locator("dialog#lock").wait_for()
+    screen.press("ArrowDown", "g")
+    assert (screen.first["index"], screen.state()["layout"]) == (0, 1)
+
+
 def test_names_that_would_be_code(screen: Screen, library: Library, tmp_path: Path) -> None:
     evil = "<script>alert(1)</script>^\u202egnp.exe"
     make_instance(
