@@ -14,7 +14,7 @@ export const icons = {
   invert: `<rect x="4" y="4" width="16" height="16" rx="2"/><path d="M4 20 20 4v14a2 2 0 0 1-2 2z" fill="currentColor"/>`,
   smooth: line("M3 17c4 0 4-10 9-10s5 10 9 10"),
   fit: line("M4 9V4h5", "M20 9V4h-5", "M4 15v5h5", "M20 15v5h-5"),
-  actual: `<text x="12" y="16.5" text-anchor="middle" font-size="11" font-weight="600" fill="currentColor" stroke="none">1:1</text>`,
+  actual: line("M5 8.5 7.5 6.5v11", "M12 10v.01", "M12 15v.01", "M15.5 8.5 18 6.5v11"),
   reset: line("M5 12a7 7 0 1 0 2.5-5.4", "M7 2.500v4.500h4.5"),
   play: line("M7 4.500v15l12-7.500z"),
   pause: line("M8 5v14", "M16 5v14"),

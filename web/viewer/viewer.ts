@@ -51,7 +51,7 @@ function memory(): number {
   return Math.min(Math.max(gigabytes / 8, 0.25), 1) * 2 ** 30;
 }
 
-/** Seconds between two looks whether what is open is still there. */
+/** Seconds between two looks whether what is open is still there; only while somebody works with it. */
 const WATCH = 15;
 
 export class Viewer {
@@ -84,6 +84,7 @@ export class Viewer {
   private listed: Listed[] = [];
   private listing: Promise<Listed[]> = Promise.resolve([]);
   private unfolded = false;
+  private watched = Date.now();
   private readonly lastPainted = new WeakMap<Viewport, string>();
 
   constructor(
@@ -123,8 +124,11 @@ export class Viewer {
     const home = Object.assign(document.createElement("a"), { className: "viewer-home", href: setup.home, textContent: "iryo" });
     top.append(home, this.toolbar.element);
     element.append(top, middle);
-    setInterval(() => void this.watch(), WATCH * 1000);
     window.addEventListener("focus", () => void this.watch());
+    // By itself the page asks for nothing: the server could not tell that nobody is there.
+    for (const kind of ["pointerdown", "keydown", "wheel"]) {
+      element.ownerDocument.addEventListener(kind, () => Date.now() - this.watched > WATCH * 1000 && void this.watch(), { passive: true });
+    }
     document.getElementById("lock")?.addEventListener("close", () => this.loader.resume());
   }
 
@@ -323,6 +327,7 @@ export class Viewer {
   }
 
   private async watch(): Promise<void> {
+    this.watched = Date.now();
     if (!this.online || document.hidden) return;
     for (const uid of new Set(this.layout.viewports.flatMap((viewport) => viewport.series?.uid ?? []))) {
       if (!(await this.client.has(this.setup.study, uid).catch(() => true))) this.loader.deleted(uid);

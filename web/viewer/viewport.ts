@@ -49,6 +49,8 @@ export class Viewport implements Stage {
   constructor(private readonly owner: Owner) {
     this.element.className = "viewport";
     this.element.tabIndex = -1;
+    this.element.setAttribute("role", "group");
+    this.element.setAttribute("aria-label", text("Viewport"));
     this.canvas.className = "viewport-image";
     this.painter = new Painter(this.canvas, owner.kept);
     this.corners = new Corners();

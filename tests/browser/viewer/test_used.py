@@ -67,7 +67,7 @@ def test_windows_by_mouse_preset_and_link(screen: Screen) -> None:
     screen.until("state.viewports[0].turn === 0 && !state.viewports[0].invert")
 
 
-def test_letters_follow_what_is_seen(screen: Screen) -> None:
+def test_turn_mirror_zoom_and_fit(screen: Screen) -> None:
     screen.open(STACK, STACKED)
 
     def letters() -> list[str]:
@@ -81,10 +81,6 @@ def test_letters_follow_what_is_seen(screen: Screen) -> None:
     assert letters() == ["AH", "PF", "R", "L"]
     screen.press("v")
     assert letters() == ["AH", "PF", "L", "R"]
-
-
-def test_zoom_and_fit(screen: Screen) -> None:
-    screen.open(STACK, STACKED)
     fit = screen.first["zoom"]
     screen.press("9")
     screen.until("state.viewports[0].zoom === 1")
@@ -125,7 +121,7 @@ def test_cine_plays_at_the_rate_of_the_data(screen: Screen, library: Library) ->
     screen.until("!state.playing")
 
 
-def test_the_header_is_searched(screen: Screen, library: Library) -> None:
+def test_header_keys_figures_and_png(screen: Screen, library: Library) -> None:
     one = library.original("CT_small.dcm")
     screen.open(one.StudyInstanceUID)
     screen.press("t")
@@ -140,9 +136,7 @@ def test_the_header_is_searched(screen: Screen, library: Library) -> None:
     assert row.count() == 0
     assert screen.texts(".header-count") == ["0 elements"]
 
-
-def test_the_keys_and_the_figures_are_shown(screen: Screen, library: Library) -> None:
-    screen.open(library.original("CT_small.dcm").StudyInstanceUID)
+    screen.page.locator(".viewer-side .viewer-button").click()
     screen.press("k", "x")
     keys = screen.page.locator(".key-map")
     keys.wait_for()
@@ -155,9 +149,6 @@ def test_the_keys_and_the_figures_are_shown(screen: Screen, library: Library) ->
     assert figures["Bytes decompressed"] == "32.8 kB"
     assert figures["Load time"].endswith("ms")
 
-
-def test_saved_as_png(screen: Screen, library: Library) -> None:
-    screen.open(library.original("CT_small.dcm").StudyInstanceUID)
     with screen.page.expect_download() as found:
         screen.press("d")
     assert found.value.suggested_filename == "image-1.png"
@@ -167,6 +158,23 @@ def test_saved_as_png(screen: Screen, library: Library) -> None:
     )
     assert image.shape[:2] == (height, width)
     assert len(set(image[height // 2, :, 0].tolist())) > 20
+
+
+AXE = Path(__file__).parents[3] / "web" / "node_modules" / "axe-core" / "axe.min.js"
+
+
+def test_for_everybody(screen: Screen) -> None:
+    screen.page.add_init_script(path=AXE)
+    screen.open(STACK, STACKED)
+    screen.press("g", "t", "x")
+    screen.page.locator(".header-table tr").first.wait_for()
+    found = screen.page.evaluate("() => axe.run()")
+    serious = [
+        (one["id"], [node["target"] for node in one["nodes"]])
+        for one in found["violations"]
+        if one["impact"] in {"serious", "critical"}
+    ]
+    assert serious == []
 
 
 def test_marks_say_when_the_first_image_was_there(screen: Screen) -> None:
