@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from iryo.doctor import database, machine, objects, place, server, work
+from iryo.doctor import database, dimse, machine, objects, place, server, work
 from iryo.doctor.case import Case
 from iryo.doctor.model import Finding, Level, fail, skip
 from iryo.logs import describe
@@ -46,6 +46,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     Check("compute", work.compute, ("extras",)),
     Check("data", work.data, _ROWS),
     Check("port", server.port),
+    Check("DIMSE port", dimse.port),
     Check("TLS", server.certificate),
     Check("codecs", machine.codecs),
     Check("open files", machine.open_files),

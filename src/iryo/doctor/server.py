@@ -16,8 +16,9 @@ from cryptography.x509.oid import ExtensionOID
 
 from iryo.doctor.case import Case
 from iryo.doctor.model import Finding, fail, ok, skip, warn
+from iryo.settings import Settings
 
-__all__ = ["certificate", "port"]
+__all__ = ["certificate", "free", "knocked_at", "port", "serves"]
 
 _SECONDS: Final = 3.0
 _SOON: Final = timedelta(days=30)
@@ -27,18 +28,19 @@ _ANY: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where we kno
 def port(case: Case) -> Iterator[Finding]:
     """Who answers there: iryo, nobody, or another program."""
     settings = case.settings
-    host = _ANY.get(settings.host, settings.host)
     told = f"{settings.host}:{settings.port}"
     if settings.port == 0:
         yield skip("port", "0: a free one is taken")
         return
     try:
-        with closing(socket.create_connection((host, settings.port), _SECONDS)):
+        with closing(
+            socket.create_connection((knocked_at(settings.host), settings.port), _SECONDS)
+        ):
             pass
     except OSError:
-        yield _free(case, told)
+        yield free(case, "port", settings.port)
         return
-    version = _version(host, settings.port, tls=settings.tls_certificate is not None)
+    version = serves(settings)
     if version is None:
         advice = "end it, or choose another port"
         yield fail("port", f"another program answers at {told}", advice)
@@ -46,15 +48,33 @@ def port(case: Case) -> Iterator[Finding]:
         yield ok("port", f"iryo {version} serves at {told}")
 
 
-def _free(case: Case, told: str) -> Finding:
+def knocked_at(host: str) -> str:
+    """The address to connect to, of a host where a server listens."""
+    return _ANY.get(host, host)
+
+
+def free(case: Case, title: str, number: int) -> Finding:
+    """Whether a port where nobody answers can be taken."""
+    told = f"{case.settings.host}:{number}"
     family = socket.AF_INET6 if ":" in case.settings.host else socket.AF_INET
     with closing(socket.socket(family, socket.SOCK_STREAM)) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            listener.bind((case.settings.host, case.settings.port))
+            listener.bind((case.settings.host, number))
         except OSError as error:
-            return fail("port", f"{told} cannot be taken: {error.strerror}", "choose another")
-    return ok("port", f"{told} is free; no server runs here")
+            return fail(title, f"{told} cannot be taken: {error.strerror}", "choose another")
+    return ok(title, f"{told} is free; no server runs here")
+
+
+def serves(settings: Settings) -> str | None:
+    """The version of the iryo that serves HTTP by these settings, None if nobody or another does.
+
+    A port of 0 is any: nobody knows which.
+    """
+    if settings.port == 0:
+        return None
+    tls = settings.tls_certificate is not None
+    return _version(knocked_at(settings.host), settings.port, tls=tls)
 
 
 def _version(host: str, number: int, *, tls: bool) -> str | None:
