@@ -51,6 +51,14 @@ test("regions have the numbers that numpy finds", () => {
   }
 });
 
+test("padding is no part of the image", () => {
+  const samples: Samples = { data: Int16Array.from([-2000, 40, 60, -1990]), slope: 1, intercept: 0 };
+  const size = { columns: 2, rows: 2 };
+  const found = statisticsOf(samples, size, [[0, 0], [2, 2]], () => true, [-2000, -1990])!;
+  assert.deepEqual([found.count, found.mean, found.minimum], [2, 50, 40]);
+  assert.equal(statisticsOf(samples, size, [[0, 0], [1, 1]], inRectangle([[0, 0], [1, 1]]), [-2000, -1990]), null);
+});
+
 test("a slope below nought turns least and most around", () => {
   const samples: Samples = { data: Int16Array.from([1, 2, 3, 6]), slope: -2, intercept: 10 };
   const found = statisticsOf(samples, { columns: 2, rows: 2 }, [[0, 0], [2, 2]], () => true)!;
@@ -143,6 +151,8 @@ test("values have a unit only where the file is sure of it", () => {
   assert.equal(unit({ ...ct, "00080008": ["DERIVED", "PRIMARY"] }), "");
   assert.equal(unit({ ...ct, "00281054": "US" }), "");
   assert.equal(unit({ [MODALITY]: "PT", "00541001": "GML" }), "SUV");
+  assert.equal(unit({ [MODALITY]: "PT", "00541001": "GML", "00541006": "BW" }), "SUV");
+  assert.equal(unit({ [MODALITY]: "PT", "00541001": "GML", "00541006": "LBMJAMES128" }), "");
   assert.equal(unit({ [MODALITY]: "PT", "00541001": "BQML", "00281054": "US" }), "Bq/ml");
   assert.equal(unit({ [MODALITY]: "MR" }), "");
   const scale = valueScaleOf(attributes(ct), 1);

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { greys, windowed } from "../viewer/curves";
 import { makePlane, type Plane, type Vector } from "../viewer/geometry";
 import { type Cut, cut } from "../viewer/mpr";
 import * as views from "../viewer/views";
-import { isTilted, type Stack, stackOf } from "../viewer/volume";
+import { chosenOf, isTilted, type Stack, stackOf } from "../viewer/volume";
 import { chance } from "./chance";
 import expected from "./expected.json";
 
@@ -53,6 +54,22 @@ test("a cut through an image is that image, and an image that is not there yet i
   assert.deepEqual(cut({ stack, images: [images[0]!, null, null] }, straight(0)), images[0]);
 });
 
+test("planes are painted as images are, to the bit", () => {
+  const random = chance(9);
+  for (let i = 0; i < 40; i++) {
+    const window = { center: Math.round(random() * 200 - 100), width: i % 5 === 0 ? 1 : Math.ceil(random() * 300) };
+    const values = Float32Array.from({ length: 500 }, (_, at) => (at === 0 ? NaN : Math.round((random() * 600 - 300) * 4) / 4));
+    const curve = windowed(window, "LINEAR");
+    for (const invert of [false, true]) {
+      const out = new Uint32Array(values.length);
+      greys(values, window, invert, out);
+      const wanted = Array.from(values, (value) => (Number.isNaN(value) ? 0 : invert ? 255 - curve(value) : curve(value)));
+      assert.deepEqual(Array.from(out, (pixel) => pixel & 0xff), wanted);
+      assert.ok(out.every((pixel) => pixel >>> 24 === 255));
+    }
+  }
+});
+
 test("what makes no volume, and why", () => {
   assert.equal(stackOf(upright(0, 1)), "few");
   assert.equal(stackOf([]), "few");
@@ -62,6 +79,14 @@ test("what makes no volume, and why", () => {
   assert.equal(stackOf([...upright(0, 1), ...planes([[0, 0, 2]], AXIAL, [1, 1], { columns: 8, rows: 7 })]), "size");
   assert.equal(stackOf(upright(0, 1, 1, 2)), "same place");
   assert.equal(stackOf([...upright(0, 1), { ...upright(2)[0]!, frameOfReference: "9" }]), "frames of reference");
+});
+
+test("of a series the largest group makes the volume: no localizer, and each place once", () => {
+  const localizer = planes([[0, 0, 0]], [0, 1, 0, 0, 0, -1], [1, 1]);
+  const twice = [...localizer, ...upright(0, 1, 2), null, ...upright(0, 1, 2)];
+  assert.deepEqual(chosenOf(twice), { images: [1, 2, 3], others: 2, again: 3 });
+  assert.deepEqual(chosenOf([]), { images: [], others: 0, again: 0 });
+  assert.ok(typeof stackOf(chosenOf(twice).images.map((at) => twice[at]!)) !== "string");
 });
 
 test("a tilt is told in degrees, and neighbours that are nearly as far apart are even", () => {

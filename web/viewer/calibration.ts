@@ -117,7 +117,7 @@ const UNSPECIFIED = new Set(["", "US"]);
  * Slope, intercept and unit of a frame's values after the modality LUT.
  *
  * "HU" where Rescale Type says so, or a CT image that may not omit it otherwise (C.8.2.1.1.2: not of
- * a localizer). "SUV" only where the file itself is in g/ml: we calculate none. A PET's unit else is
+ * a localizer). "SUV" (by body weight) only where the file itself is in g/ml: we calculate none. A PET's unit else is
  * what Units says.
  *
  * @param frame from 1
@@ -133,7 +133,7 @@ function valueUnit(instance: Attributes, type: string): string {
   const modality = text(instance, "00080060");
   if (modality === "PT") {
     const units = text(instance, "00541001");
-    if (units === "GML") return text(instance, "00541006") === "BSA" ? "" : "SUV";
+    if (units === "GML") return ["", "BW"].includes(text(instance, "00541006")) ? "SUV" : "";
     return units === "BQML" ? "Bq/ml" : units === "CNTS" || units === "NONE" ? "" : units;
   }
   if (!UNSPECIFIED.has(type)) return type;

@@ -2,8 +2,9 @@
 
 import { type Calibration, calibrationOf, isSpatial, valueScaleOf } from "./calibration";
 import type { Point } from "./geometry";
-import type { ShownImage } from "./seam";
+import type { Samples, ShownImage } from "./seam";
 import { inEllipse, inRectangle, probe, type Statistics, statisticsOf } from "./statistics";
+import { padding } from "./tables";
 
 /** Kinds of measurement, each with as many points as it needs. */
 export const SHAPES = { length: 2, angle: 3, cobb: 4, ellipse: 2, rectangle: 2, probe: 1 } as const;
@@ -68,6 +69,11 @@ function values(found: Statistics, unit: string): Figure[] {
   );
 }
 
+function paddingOf({ instance }: ShownImage, { data }: Samples): readonly [number, number] | null {
+  const signed = data instanceof Int8Array || data instanceof Int16Array || data instanceof Int32Array;
+  return padding(instance, signed, data.BYTES_PER_ELEMENT * 8);
+}
+
 /** Measure a shape of an image; points in the order in which they were set. */
 export function measure(shape: Shape, points: readonly Point[], image: ShownImage): Measured {
   const by = calibrationOf(image.instance, image.frame, points);
@@ -92,7 +98,7 @@ export function measure(shape: Shape, points: readonly Point[], image: ShownImag
     case "ellipse":
     case "rectangle": {
       const within = (shape === "ellipse" ? inEllipse : inRectangle)([a, b]);
-      const found = samples && statisticsOf(samples, image, [a, b], within);
+      const found = samples && statisticsOf(samples, image, [a, b], within, paddingOf(image, samples));
       const figures = area(shape, a, b, by);
       return found ? { kind, figures: [...figures, ...values(found, scale.unit)], count: found.count } : { kind, figures };
     }

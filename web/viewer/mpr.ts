@@ -70,13 +70,20 @@ export function cut(voxels: Voxels, of: Cut): Float32Array {
 class Sampler {
   private readonly nearest: Uint32Array;
   private readonly perMillimetre: number;
+  // As arrays of numbers: this is asked millions of times for a slab.
+  private readonly positions: Float64Array;
+  private readonly shiftX: Float64Array;
+  private readonly shiftY: Float64Array;
 
   constructor(private readonly voxels: Voxels) {
-    // Which image is below a position: looked up by a table as fine as the smallest gap, then
-    // mended by a step, so that a pixel does not search.
-    const { positions } = voxels.stack;
+    const { positions, shifts, step } = voxels.stack;
+    this.positions = Float64Array.from(positions);
+    this.shiftX = Float64Array.from(shifts, (shift) => shift[0]);
+    this.shiftY = Float64Array.from(shifts, (shift) => shift[1]);
+    // Which image is below a position: looked up by a table finer than the middle gap, then mended
+    // by a step, so that a pixel does not search.
     const length = positions.at(-1)!;
-    const cells = Math.max(1, Math.min(1 << 16, Math.ceil((length / voxels.stack.step) * 2)));
+    const cells = Math.max(1, Math.min(1 << 16, Math.ceil((length / step) * 2)));
     this.perMillimetre = cells / length;
     this.nearest = new Uint32Array(cells + 1);
     let below = 0;
@@ -88,40 +95,34 @@ class Sampler {
 
   /** One plane, so many millimetres along the cut's own normal. */
   plane(of: Cut, offset: number): Float32Array {
+    const { positions, shiftX, shiftY } = this;
     const { stack, images } = this.voxels;
-    const { first, positions, shifts } = stack;
+    const { first } = stack;
+    const { columns, rows } = first;
     const out = new Float32Array(of.columns * of.rows).fill(NaN);
-    const normal: Vector = crossUnit(of);
-    const from = subtract(moved(of.origin, normal, offset), first.origin);
+    const from = subtract(moved(of.origin, crossUnit(of), offset), first.origin);
     // Position of the first pixel and what a step along a row and a column adds, in columns, rows
     // and millimetres of the stack.
-    const start = inStack(first, from);
-    const across = inStack(first, scale(of.right, of.spacing));
-    const downwards = inStack(first, scale(of.down, of.spacing));
-    const { columns, rows } = first;
-    const last = positions.length - 1;
-    const [lowest, highest] = [-stack.step / 2, positions[last]! + stack.step / 2];
+    const [x0, y0, d0] = inStack(first, from);
+    const [xAcross, yAcross, dAcross] = inStack(first, scale(of.right, of.spacing));
+    const [xDown, yDown, dDown] = inStack(first, scale(of.down, of.spacing));
+    const [lowest, highest] = [-stack.step / 2, positions.at(-1)! + stack.step / 2];
     for (let row = 0, at = 0; row < of.rows; row++) {
+      const [xRow, yRow, dRow] = [x0 + row * xDown, y0 + row * yDown, d0 + row * dDown];
       for (let column = 0; column < of.columns; column++, at++) {
-        const d = start[2] + column * across[2] + row * downwards[2];
+        const d = dRow + column * dAcross;
         if (!(d >= lowest && d <= highest)) continue;
-        const x = start[0] + column * across[0] + row * downwards[0];
-        const y = start[1] + column * across[1] + row * downwards[1];
-        let below = this.below(d);
-        let weight = (d - positions[below]!) / (positions[below + 1]! - positions[below]!);
-        if (weight < 0) weight = 0;
-        else if (weight > 1) weight = 1;
-        let value = 0;
-        if (weight < 1) {
-          const shift = shifts[below]!;
-          value = bilinear(images[below]!, columns, rows, x - shift[0], y - shift[1]) * (1 - weight);
+        const x = xRow + column * xAcross;
+        const y = yRow + column * yAcross;
+        const below = this.below(d);
+        const weight = (d - positions[below]!) / (positions[below + 1]! - positions[below]!);
+        if (weight <= 0) out[at] = bilinear(images[below]!, columns, rows, x - shiftX[below]!, y - shiftY[below]!);
+        else {
+          const above = below + 1;
+          const upper = bilinear(images[above]!, columns, rows, x - shiftX[above]!, y - shiftY[above]!);
+          if (weight >= 1) out[at] = upper;
+          else out[at] = bilinear(images[below]!, columns, rows, x - shiftX[below]!, y - shiftY[below]!) * (1 - weight) + upper * weight;
         }
-        if (weight > 0) {
-          below += 1;
-          const shift = shifts[below]!;
-          value += bilinear(images[below]!, columns, rows, x - shift[0], y - shift[1]) * weight;
-        }
-        out[at] = value;
       }
     }
     return out;
@@ -129,7 +130,7 @@ class Sampler {
 
   /** The image at or below a position; the last but one at most. */
   private below(d: number): number {
-    const { positions } = this.voxels.stack;
+    const { positions } = this;
     const cell = d <= 0 ? 0 : Math.min(this.nearest.length - 1, Math.floor(d * this.perMillimetre));
     let below = this.nearest[cell]!;
     while (below > 0 && positions[below]! > d) below--;
@@ -145,8 +146,10 @@ function bilinear(image: Numbers | null, columns: number, rows: number, x: numbe
   else if (x > columns - 1) x = columns - 1;
   if (y < 0) y = 0;
   else if (y > rows - 1) y = rows - 1;
-  const [left, top] = [Math.floor(x), Math.floor(y)];
-  const [u, v] = [x - left, y - top];
+  const left = Math.floor(x);
+  const top = Math.floor(y);
+  const u = x - left;
+  const v = y - top;
   const at = top * columns + left;
   const right = u > 0 ? 1 : 0;
   const under = v > 0 ? columns : 0;

@@ -3,7 +3,7 @@
 import { text } from "../shell/text";
 import { valueScaleOf } from "./calibration";
 import { coarse, Cutter, handedOver } from "./cutter";
-import { type Window, windowed, windowOf } from "./curves";
+import { greys, type Window, windowOf } from "./curves";
 import { look } from "./described";
 import type { Frame } from "./frames";
 import { edges, type Point, toImage, type Vector } from "./geometry";
@@ -12,7 +12,7 @@ import type { PageSeam } from "./plug";
 import { presets } from "./presets";
 import { svg } from "./shapes";
 import { centre, cutOf, placeOn, planeOfCut, type View, VIEWS, within } from "./views";
-import { isTilted, type Obstacle, type Stack, stackOf } from "./volume";
+import { type Chosen, chosenOf, isTilted, type Obstacle, type Stack, stackOf } from "./volume";
 
 const TOGETHER = 8; // frames that are waited for at a time
 const THICKNESSES = [0, 2, 5, 10, 20, 40]; // millimetres
@@ -30,7 +30,9 @@ function reason(obstacle: Obstacle): string {
 /** Open the three planes of the active viewport's series; or say why there are none. */
 export function openMpr(page: PageSeam): void {
   const stage = page.active();
-  const frames = page.stack(stage);
+  const all = page.stack(stage);
+  const chosen = chosenOf(all.map((frame) => frame.plane));
+  const frames = chosen.images.map((at) => all[at]!);
   const stack = stackOf(frames.map((frame) => frame.plane));
   const url = document.querySelector<HTMLElement>("iryo-viewer")?.dataset["mprWorker"];
   if (typeof stack === "string") {
@@ -38,7 +40,7 @@ export function openMpr(page: PageSeam): void {
     return;
   }
   if (!url) return;
-  new MprView(page, stack, stack.order.map((at) => frames[at]!), url).open();
+  new MprView(page, stack, stack.order.map((at) => frames[at]!), chosen, url).open();
 }
 
 function named(view: View): string {
@@ -55,6 +57,8 @@ class MprView {
   private thickness = 0;
   private projection: Projection = "mean";
   private open_ = true;
+  /** Whether the file names no window, and no plane has come yet. */
+  private unknown: boolean;
   /** Slope and intercept differ from image to image, as of PET: then values are cut, not samples. */
   private readonly scaled: boolean;
 
@@ -62,6 +66,7 @@ class MprView {
     private readonly page: PageSeam,
     private readonly stack: Stack,
     private readonly frames: readonly Frame[],
+    private readonly chosen: Chosen,
     worker: string,
   ) {
     this.place = centre(stack);
@@ -70,8 +75,9 @@ class MprView {
     const first = look(frames[0]!.instance, frames[0]!.frame);
     const [known] = first.windows;
     this.window = { now: known ?? windowOf(0, 0), invert: first.stored.photometric === "MONOCHROME1" };
-    this.cutter = new Cutter(worker, stack, (view, cut, data) => this.panes.get(view)!.paint(cut, this.values(data), this.window.now, this.window.invert));
-    this.build(known === undefined);
+    this.unknown = known === undefined;
+    this.cutter = new Cutter(worker, stack, (view, cut, data) => this.cutDone(view, cut, this.values(data)));
+    this.build();
   }
 
   open(): void {
@@ -79,6 +85,20 @@ class MprView {
     this.dialog.showModal();
     this.ask();
     void this.load();
+  }
+
+  private cutDone(view: View, cut: Cut, values: Float32Array): void {
+    if (this.unknown) {
+      let [low, high] = [Infinity, -Infinity];
+      for (const value of values) {
+        if (value < low) low = value;
+        if (value > high) high = value;
+      }
+      // Of a file that names no window: all values of the first plane that has some.
+      this.unknown = !(high > low);
+      if (!this.unknown) this.setWindow(windowOf(low, high));
+    }
+    this.panes.get(view)!.paint(cut, values, this.window.now, this.window.invert);
   }
 
   private values(data: Float32Array): Float32Array {
@@ -114,6 +134,8 @@ class MprView {
     const notes = [
       came < length ? text("{n} of {all} images loaded", { n: came, all: length }) : "",
       failed > 0 ? text("{n} images could not be loaded", { n: failed }) : "",
+      this.chosen.others > 0 ? text("{n} images of other planes or sizes are left out", { n: this.chosen.others }) : "",
+      this.chosen.again > 0 ? text("{n} further images at the same places are left out", { n: this.chosen.again }) : "",
       isTilted(this.stack) ? text("Tilted by {degrees}°: interpolated between the images where they lie", { degrees: this.stack.tilt.toFixed(1) }) : "",
       this.stack.even ? "" : text("Images are unevenly spaced: interpolated between neighbours"),
     ];
@@ -141,7 +163,7 @@ class MprView {
 
   // --------------------------------------------------------------------------------- the dialog
 
-  private build(unknownWindow: boolean): void {
+  private build(): void {
     const { dialog } = this;
     dialog.className = "mpr";
     dialog.setAttribute("aria-label", text("Three planes (MPR)"));
@@ -166,11 +188,6 @@ class MprView {
           this.go(this.place.map((one, axis) => one + (right[axis as 0] * x + down[axis as 0] * y) * spacing[0]) as unknown as Vector, false, null);
         },
         window: (center, width) => this.setWindow({ center: this.window.now.center + center, width: Math.max(1, this.window.now.width + width) }),
-        range: (low, high) => {
-          if (!unknownWindow || !(high > low)) return;
-          unknownWindow = false;
-          this.setWindow(windowOf(low, high));
-        },
       });
       this.panes.set(view, pane);
       grid.append(pane.element);
@@ -232,7 +249,6 @@ interface PaneWishes {
   step(along: Along, count: number): void;
   nudge(along: Along, by: Point): void;
   window(center: number, width: number): void;
-  range(low: number, high: number): void;
 }
 
 /** One plane: picture, crosshair, letters of the directions. */
@@ -286,26 +302,15 @@ class Pane {
 
   paint(cut: Cut, values: Float32Array, window: Window, invert: boolean): void {
     this.shown = { cut, values };
-    let [low, high] = [Infinity, -Infinity];
-    for (const value of values) {
-      if (value < low) low = value;
-      if (value > high) high = value;
-    }
     this.again(window, invert);
-    this.by.range(low, high);
   }
 
   /** The same values through another window. */
   again(window: Window, invert: boolean): void {
     if (!this.shown) return;
     const { cut, values } = this.shown;
-    const curve = windowed(window, "LINEAR");
     const image = new ImageData(cut.columns, cut.rows);
-    const out = new Uint32Array(image.data.buffer);
-    values.forEach((value, at) => {
-      const grey = Number.isNaN(value) ? 0 : invert ? 255 - curve(value) : curve(value);
-      out[at] = 0xff000000 | (grey * 0x010101);
-    });
+    greys(values, window, invert, new Uint32Array(image.data.buffer));
     if (this.canvas.width !== cut.columns || this.canvas.height !== cut.rows) Object.assign(this.canvas, { width: cut.columns, height: cut.rows });
     this.canvas.getContext("2d")?.putImageData(image, 0, 0);
   }

@@ -177,7 +177,7 @@ class Mark {
     id: string,
     private readonly overlay: Overlay,
   ) {
-    this.element = svg("g", { class: "mark", "data-mark": id, role: "button", tabindex: 0 });
+    this.element = svg("g", { class: "mark", "data-mark": id, role: "group", tabindex: 0 });
     this.element.append(this.halo, this.line, this.hit, this.leader, this.label, this.handles);
     this.element.addEventListener("focus", () => overlay.book.do({ kind: "select", id }));
     this.hit.addEventListener("pointerdown", (event) => this.grab(event, null));

@@ -92,11 +92,26 @@ export class Results {
       this.by.stage().show(one.sopInstanceUid, one.frame);
     }, "results-go");
     go.dataset["keep"] = `go ${one.id}`;
-    go.append(make("strong", "", visible(one.label)), ...(found ? lines(found) : []).map((line) => make("span", "", line)));
+    go.append(...(chosen && found ? [] : [make("strong", "", visible(one.label))]), ...(found ? lines(found) : []).map((line) => make("span", "", line)));
     if (chosen) go.setAttribute("aria-current", "true");
     const remove = button("×", () => book.do({ kind: "remove", id: one.id }), "results-remove");
     remove.setAttribute("aria-label", text("Delete {name}", { name: one.label }));
-    return make("li", "", go, remove);
+    return make("li", "", chosen ? make("div", "results-chosen", this.name(one), go) : go, remove);
+  }
+
+  /** The label of what is chosen can be changed. */
+  private name(one: Annotation): HTMLElement {
+    const field = make("input", "results-name");
+    Object.assign(field, { type: "text", value: one.label, maxLength: 64 });
+    field.setAttribute("aria-label", text("Name"));
+    field.dataset["keep"] = `name ${one.id}`;
+    field.addEventListener("change", () => {
+      // Control characters are of no use in a report, and refused there.
+      const label = field.value.replace(/\p{C}/gu, "").trim();
+      if (label) this.by.book.do({ kind: "rename", id: one.id, label });
+      else field.value = one.label;
+    });
+    return field;
   }
 
   // ----------------------------------------------------------------------------------- reports

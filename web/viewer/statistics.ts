@@ -43,6 +43,7 @@ export function statisticsOf(
   size: { readonly columns: number; readonly rows: number },
   [a, b]: readonly [Point, Point],
   within: Within,
+  padding: readonly [number, number] | null = null,
 ): Statistics | null {
   const bounds = (p: number, q: number, most: number): [number, number] => [
     Math.max(0, Math.floor(Math.min(p, q) - 0.5)),
@@ -54,7 +55,8 @@ export function statisticsOf(
   for (let row = top; row <= bottom; row++) {
     for (let column = left; column <= right; column++) {
       const sample = samples.data[row * size.columns + column];
-      if (sample !== undefined && !Number.isNaN(sample) && within(column + 0.5, row + 0.5)) found.push(sample);
+      if (sample === undefined || Number.isNaN(sample) || !within(column + 0.5, row + 0.5)) continue;
+      if (!padding || sample < padding[0] || sample > padding[1]) found.push(sample);
     }
   }
   if (found.length === 0) return null;

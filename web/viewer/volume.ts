@@ -26,9 +26,48 @@ export interface Stack {
 const PARALLEL = 1e-3; // sine of the angle between normals
 const EVEN = 0.01; // of the step; at least so many millimetres
 const STRAIGHT = 0.1; // degrees
+const SAME_PLACE = 1e-3; // millimetres
 
 /** Whether the gantry was tilted, or the images are shifted along each other otherwise. */
 export const isTilted = (stack: Stack): boolean => stack.tilt > STRAIGHT;
+
+/** Those of several images that a volume can be made of. */
+export interface Chosen {
+  /** By their place in what was given, in that order. */
+  readonly images: readonly number[];
+  /** How many are of other orientations or sizes, or say nothing of where they are. */
+  readonly others: number;
+  /** How many are where one is already: further volumes of a series over time. */
+  readonly again: number;
+}
+
+/** The largest group of images that are alike, the first at each place: a localizer is left out. */
+export function chosenOf(planes: readonly (Plane | null)[]): Chosen {
+  const groups: { readonly first: Plane; readonly images: number[]; readonly places: number[]; again: number }[] = [];
+  planes.forEach((plane, at) => {
+    if (!plane) return;
+    let group = groups.find(({ first }) => unlike(plane, first) === null);
+    if (!group) groups.push((group = { first: plane, images: [], places: [], again: 0 }));
+    const place = distance(group.first, plane.origin);
+    if (group.places.some((one) => Math.abs(one - place) < SAME_PLACE)) group.again += 1;
+    else {
+      group.places.push(place);
+      group.images.push(at);
+    }
+  });
+  const best = groups.sort((a, b) => b.images.length - a.images.length)[0];
+  const [images, again] = best ? [best.images, best.again] : [[], 0];
+  return { images, again, others: planes.length - images.length - again };
+}
+
+/** What keeps two images from being of one volume; null: nothing. */
+function unlike(plane: Plane, first: Plane): Obstacle | null {
+  if (norm(cross(plane.normal, first.normal)) > PARALLEL || dot(plane.right, first.right) < 1 - PARALLEL) return "orientation";
+  if (plane.frameOfReference !== first.frameOfReference) return "frames of reference";
+  if (plane.columns !== first.columns || plane.rows !== first.rows) return "size";
+  const [x, y] = [plane.spacing[0] / first.spacing[0], plane.spacing[1] / first.spacing[1]];
+  return Math.max(Math.abs(x - 1), Math.abs(y - 1)) > PARALLEL ? "size" : null;
+}
 
 /**
  * Put images in order; or say why they make no volume.
@@ -39,13 +78,8 @@ export function stackOf(planes: readonly (Plane | null)[]): Stack | Obstacle {
   const first = planes[0];
   if (!first || planes.length < 3) return "few";
   for (const plane of planes) {
-    if (!plane || norm(cross(plane.normal, first.normal)) > PARALLEL || dot(plane.right, first.right) < 1 - PARALLEL) {
-      return "orientation";
-    }
-    if (plane.frameOfReference !== first.frameOfReference) return "frames of reference";
-    if (plane.columns !== first.columns || plane.rows !== first.rows) return "size";
-    const [x, y] = [plane.spacing[0] / first.spacing[0], plane.spacing[1] / first.spacing[1]];
-    if (Math.max(Math.abs(x - 1), Math.abs(y - 1)) > PARALLEL) return "size";
+    const obstacle = plane ? unlike(plane, first) : "orientation";
+    if (obstacle) return obstacle;
   }
   const all = planes as readonly Plane[];
   const along = all.map((plane) => distance(first, plane.origin));

@@ -2,7 +2,7 @@
 
 import io
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pydicom
@@ -15,6 +15,7 @@ from tests.browser.tools.bench import VIEWPORTS, Bench
 from tests.browser.tools.conftest import AXIAL, ORIGIN, STEP, STUDY, Laid, segments_of
 from tests.viewer_expected import sample
 
+AXE: Final = Path(__file__).parents[3] / "web" / "node_modules" / "axe-core" / "axe.min.js"
 pytestmark = [pytest.mark.browser, pytest.mark.small]
 
 
@@ -215,6 +216,21 @@ def test_three_planes_are_as_numpy_cuts_them(bench: Bench, laid: Laid) -> None:
     page.get_by_role("button", name="Close").click()
     # The viewport goes to the image nearest to the crosshair: 27 mm, that is 22 beyond the first.
     bench.until(f"{VIEWPORTS}[0].image().sopInstanceUid === '{AXIAL}.12'")
+
+
+def test_axe_finds_nothing_in_what_the_tools_show(bench: Bench, segmented: Path) -> None:
+    bench.open(pydicom.dcmread(segmented, stop_before_pixels=True).StudyInstanceUID)
+    page = bench.page
+    page.keyboard.press("e")
+    bench.drag((2, 2), (9, 9))
+    page.keyboard.press("j")
+    expect(page.get_by_role("checkbox", name="second segment")).to_be_visible()
+    page.evaluate(AXE.read_text())
+    run = "axe.run({{include: {}}}).then((found) => found.violations.map((one) => one.id + one.nodes.map((node) => node.html)))"
+    assert page.evaluate(run.format("[['.results'], ['.marks']]")) == []
+    page.keyboard.press("m")
+    bench.until("document.querySelector('.mpr').dataset.loaded === '4'")
+    assert page.evaluate(run.format("[['.mpr']]")) == []
 
 
 def test_lines_show_where_the_other_image_cuts(bench: Bench) -> None:
