@@ -7,7 +7,7 @@ from typing import Final
 from iryo.access.code_flow import RETURN_PATH, CodeFlow
 from iryo.access.sessions import OIDC
 from iryo.access.signing_in import SignIn
-from iryo.console.signing import AROUND, SigningPages, comes_around
+from iryo.console.signing import SigningPages
 from iryo.errors import InvalidInput, NotAuthenticated, Unavailable
 from iryo.pages import Page, Visit
 from iryo.pages.guard import PAGE_HEADERS, own_path
@@ -18,6 +18,8 @@ __all__ = ["ProviderPages"]
 KEPT: Final = "iryo_provider"
 """The cookie that holds what is remembered until the person is back."""
 
+_AROUND: Final = "around"
+"""The field of a query that says that the browser has asked before."""
 _MINUTES: Final = 10
 _HOST: Final = re.compile(r"[A-Za-z0-9.\-\[\]:_]{1,255}")
 
@@ -69,8 +71,9 @@ class ProviderPages:
 
     def _come(self, flow: CodeFlow, visit: Visit) -> Response:
         # Who comes from the provider's page brings no cookie of ours: they are all SameSite=Strict.
-        if AROUND not in visit.query:
-            return comes_around(visit)
+        if _AROUND not in visit.query:
+            there = f"{RETURN_PATH}?{visit.request.query}&{_AROUND}=1"
+            return visit.render("again.html", there=there)
         try:
             user, there = flow.finish(
                 visit.cookies.get(KEPT, ""), visit.query, visit.request.source

@@ -12,10 +12,7 @@ from iryo.pages import Page, Visit
 from iryo.pages.guard import own_path
 from iryo.wire.http import Response
 
-__all__ = ["AROUND", "SigningPages", "comes_around", "weakness"]
-
-AROUND: Final = "around"
-"""The field of a query that says that the browser has asked before."""
+__all__ = ["SigningPages", "weakness"]
 
 _LONGEST_NAME: Final = 256
 
@@ -42,12 +39,6 @@ def weakness(visit: Visit, error: WeakPassword) -> str:
     """Why a password is not taken, for its reader."""
     english = _WEAK[error.reason]
     return visit.text(english, least=SHORTEST) if "%" in english else visit.text(english)
-
-
-def comes_around(visit: Visit) -> Response:
-    """Have the browser ask for the same page again, from a page of ours: then it sends cookies."""
-    query = f"{visit.request.query}&" if visit.request.query else ""
-    return visit.render("console/moved.html", there=f"{visit.request.path}?{query}{AROUND}=1")
 
 
 class SigningPages:
@@ -79,10 +70,6 @@ class SigningPages:
         there = own_path(visit.query.get("return_to", "/"))
         if visit.session is not None and not visit.session.locked:
             return visit.redirect(there)
-        # Who follows a link in a mail comes from another site, and brings no cookie of ours.
-        foreign = visit.request.headers.get("sec-fetch-site") == "cross-site"
-        if foreign and visit.session is None and AROUND not in visit.query:
-            return comes_around(visit)
         return self.ask(visit, there)
 
     def ask(
