@@ -87,6 +87,17 @@ def test_the_sender_sees_it_in_another_process(house: House, other: App) -> None
     assert list(house.app.objects.list("inbox")) == []
 
 
+def test_what_one_wants_to_see_is_one_version(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("iryo.imaging.service.receive.publishing._ROUND", 1)
+    for number in (1, 2, 3):
+        assert is_early(sent(house, "1.2.3", number))
+    await_visible(house.room, house.store, actor="ANN")
+    (image_set,) = house.sets()
+    assert (house.found(image_set).version, house.found(image_set).instance_count) == (1, 3)
+
+
 def test_others_do_not_wait_unless_they_name_the_study(house: House, other: App) -> None:
     sent(house, "1.2.3", 1)
     sent(house, "1.2.4", 1, actor="BOB")
@@ -265,6 +276,21 @@ def test_who_waits_is_told_when_something_is_away(
     monkeypatch.setattr("iryo.imaging.service.receive.visible._PATIENCE", 0.05)
     with pytest.raises(Unavailable, match="takes long"):  # the job is due in a while
         await_visible(house.room, house.store, actor="ANN")
+
+
+def test_a_fault_of_ours_is_told_and_leaves_it_for_the_next(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: Any) -> None:
+        raise ZeroDivisionError
+
+    sent(house, "1.2.3", 1)
+    with monkeypatch.context() as patched:
+        patched.setattr(STAGE, fails)
+        with pytest.raises(Unavailable, match="could not yet"):
+            await_visible(house.room, house.store, actor="ANN")
+    await_visible(house.room, house.store, actor="ANN")
+    assert studies(house) == ["1.2.3"]
 
 
 def test_others_are_served_while_readers_wait(house: House) -> None:

@@ -41,9 +41,10 @@ from iryo.jobs.store import jobs
 __all__ = ["RECEIVE_KIND", "clear_inbox", "run_receive", "unclaimed"]
 
 RECEIVE_KIND: Final = "imaging.receive"
-_ROUND: Final = 256
-# What one request brought is to be one version of its series, if it can be held at once.
-_ROUND_ALONE: Final = 4096
+_ROUND: Final = 512
+# What one request brought, or somebody wants to see now, is to be one version of its series, if it
+# can be held at once.
+_ROUND_WHOLE: Final = 4096
 _AT_ONCE: Final = 500
 # How often an arrival may be part of a round that did not come to its end. What could kill a
 # process is done in workers, so an arrival hardly is at fault; yet one that is must not be so for
@@ -141,7 +142,7 @@ def _wanted(context: JobContext) -> ColumnElement[bool]:
 
 def _claim(room: Room, context: JobContext) -> Sequence[Row[Any]]:
     """The arrivals of the next round: those that the job has, then those that nobody has."""
-    table = arrivals
+    table, payload = arrivals, context.job.payload
     mine = (table.c.outcome == Outcome.WAITING) & (table.c.job_id == context.job.id)
     with room.database.write() as connection:
         context.hold(connection)
@@ -149,7 +150,7 @@ def _claim(room: Room, context: JobContext) -> Sequence[Row[Any]]:
             select(table)
             .where(or_(mine, _wanted(context)))
             .order_by(table.c.received_at, table.c.reception, table.c.number)
-            .limit(_ROUND_ALONE if context.job.payload.get("alone") else _ROUND)
+            .limit(_ROUND_WHOLE if payload.get("alone") or payload.get("wanted") else _ROUND)
             .with_for_update(skip_locked=True)
         )
         first: dict[str, Row[Any]] = {}
