@@ -55,8 +55,20 @@ async function assets() {
   // What elements are called, for the header panel.
   const { tags } = JSON.parse(readFileSync(join(here, "..", "src/iryo/dicom/data/dictionary.json"), "utf8"));
   emit("dictionary.json", JSON.stringify(Object.fromEntries(Object.entries(tags).flatMap(([tag, row]) => (row[2] ? [[tag, row[2]]] : [])))));
+  writeFileSync(join(target, "packages.LEGAL.txt"), licences());
   const sorted = Object.fromEntries(Object.entries(manifest).sort());
   writeFileSync(join(target, "manifest.json"), JSON.stringify(sorted, null, 1) + "\n");
+}
+
+// What is bundled is others' work: their licences go along with it.
+function licences() {
+  const { dependencies } = JSON.parse(readFileSync(join(here, "package.json"), "utf8"));
+  return Object.keys(dependencies).map((name) => {
+    const folder = join(here, "node_modules", name);
+    const { version, license } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+    const texts = globSync("LICEN[CS]E*", { cwd: folder }).map((file) => readFileSync(join(folder, file), "utf8"));
+    return [`${name} ${version}: ${license}`, "", ...texts].join("\n");
+  }).join("\n\n");
 }
 
 async function tests() {
