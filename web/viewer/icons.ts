@@ -29,6 +29,7 @@ export const icons = {
   save: line("M12 4v11", "m7.5 11 4.5 4.5 4.5-4.5", "M4.5 20h15"),
   print: line("M7 9V3.500h10V9", "M7 17H4V9h16v8h-3", "M7 14h10v6.500H7z"),
   series: `<rect x="4" y="4" width="7" height="7" rx="1"/><rect x="4" y="13" width="7" height="7" rx="1"/>` + line("M14.5 6h5.5", "M14.5 15h5.5", "M14.5 9h3.5", "M14.5 18h3.5"),
+  more: line("M5 12h.01", "M12 12h.01", "M19 12h.01"),
   close: line("M6 6l12 12", "M18 6 6 18"),
 } as const;
 

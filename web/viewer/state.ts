@@ -32,6 +32,8 @@ export interface ViewerState {
   readonly layout: number;
   readonly active: number;
   readonly online: boolean;
+  /** Whether the pictures of the series are drawn, as far as they are in sight. */
+  readonly thumbnails: boolean;
   readonly playing: boolean;
   readonly rate: number;
   readonly counts: Readonly<Counts>;
@@ -40,11 +42,12 @@ export interface ViewerState {
   readonly viewports: readonly ViewportState[];
 }
 
-export function stateOf({ layout, online, cine, loader }: Viewer): ViewerState {
+export function stateOf({ layout, online, cine, loader, thumbs }: Viewer): ViewerState {
   return Object.freeze({
     layout: layout.count,
     active: layout.activeIndex,
     online,
+    thumbnails: thumbs.drawn,
     playing: cine.playing,
     rate: cine.framesPerSecond,
     counts: Object.freeze({ ...loader.counts }),

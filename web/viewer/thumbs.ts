@@ -6,9 +6,12 @@ import { visible } from "./names";
 import { hasPixels, type Listed } from "./series";
 
 const SIDE = 96; // CSS pixels
+const SIGHT = 6;
 
 export class Thumbs {
   readonly element = document.createElement("nav");
+  /** Whether the pictures that are in sight are drawn. */
+  drawn = false;
 
   constructor(
     private readonly client: Client,
@@ -19,11 +22,15 @@ export class Thumbs {
     this.element.setAttribute("aria-label", text("Series"));
   }
 
-  show(series: readonly Listed[]): void {
-    this.element.replaceChildren(...series.map((one) => this.button(one)));
+  /** Show them; it ends when the pictures that are in sight have come, or will not. */
+  async show(series: readonly Listed[]): Promise<void> {
+    this.element.replaceChildren(...series.map((one, at) => this.button(one, at)));
+    const pictures = [...this.element.querySelectorAll("img")].slice(0, SIGHT);
+    await Promise.all(pictures.map((image) => image.decode().catch(() => undefined)));
+    this.drawn = true;
   }
 
-  private button(one: Listed): HTMLElement {
+  private button(one: Listed, at: number): HTMLElement {
     const button = document.createElement("button");
     button.type = "button";
     button.className = "thumb";
@@ -33,7 +40,7 @@ export class Thumbs {
     if (hasPixels(one)) {
       const image = new Image(SIDE, SIDE);
       image.alt = "";
-      image.loading = "lazy";
+      image.loading = at < SIGHT ? "eager" : "lazy";
       image.decoding = "async";
       image.src = this.client.thumbnail(this.studyUid, one.uid, SIDE * 2);
       image.addEventListener("error", () => image.remove());

@@ -1,7 +1,7 @@
 // The toolbar: a button for each command and tool, the presets, the rate of cine.
 
 import { text } from "../shell/text";
-import { icon } from "./icons";
+import { icon, icons } from "./icons";
 import type { Preset } from "./presets";
 
 export interface Item {
@@ -16,9 +16,15 @@ export interface Item {
   enabled?(): boolean;
 }
 
+/** Groups that go into the menu where there is no room, the first of them first. */
+const SPARE = ["save", "turn-left", "fit", "layout", "series"];
+
 /** One row of buttons: left and right go from one to the next (WAI-ARIA toolbar). */
 export class Toolbar {
   readonly element = document.createElement("div");
+  private readonly row = document.createElement("div");
+  private readonly menu = document.createElement("div");
+  private readonly more = document.createElement("button");
   private readonly buttons: { readonly item: Item; readonly button: HTMLButtonElement }[] = [];
   private readonly presets = document.createElement("select");
   private readonly rate = document.createElement("input");
@@ -38,15 +44,54 @@ export class Toolbar {
     Object.assign(this.rate, { type: "number", min: "1", max: "120", step: "1", className: "viewer-rate", title: text("Images a second") });
     this.rate.setAttribute("aria-label", text("Images a second"));
     this.rate.addEventListener("change", () => setRate(Number(this.rate.value)));
-    for (const group of groups) this.element.append(this.group(group));
-    this.element.children[0]?.after(this.presets);
+    this.row.className = "viewer-row";
+    for (const group of groups) this.row.append(this.group(group));
+    this.row.children[0]?.after(this.presets);
+    this.menu.className = "viewer-menu";
+    this.menu.hidden = true;
+    Object.assign(this.more, { type: "button", className: "viewer-button viewer-more", hidden: true });
+    this.more.setAttribute("aria-label", text("More"));
+    this.more.setAttribute("aria-expanded", "false");
+    this.more.dataset["tip"] = text("More");
+    this.more.append(icon(icons.more));
+    this.more.addEventListener("click", () => this.unfold(this.menu.hidden === true));
+    document.addEventListener("pointerdown", (event) => {
+      if (!(event.target instanceof Node && this.element.contains(event.target))) this.unfold(false);
+    });
+    this.element.append(this.row, this.more, this.menu);
     this.element.addEventListener("keydown", (event) => this.walk(event));
     this.buttons.forEach(({ button }, index) => (button.tabIndex = index === 0 ? 0 : -1));
+    new ResizeObserver(() => this.fit()).observe(this.element);
+  }
+
+  private unfold(open: boolean): void {
+    this.menu.hidden = !open;
+    this.more.setAttribute("aria-expanded", String(open));
+  }
+
+  /** Bring what has no room into the menu; groups come back in their order. */
+  private fit(): void {
+    const groups = [...this.row.children, ...this.menu.children].sort((a, b) => this.order(a) - this.order(b));
+    this.row.append(...groups);
+    this.more.hidden = true;
+    const full = (): boolean => this.row.scrollWidth > this.row.clientWidth;
+    for (const first of SPARE) {
+      if (!full()) break;
+      const group = this.row.querySelector(`[data-command="${first}"]`)?.parentElement;
+      if (group) this.menu.append(group);
+      this.more.hidden = false;
+    }
+    if (this.more.hidden) this.unfold(false);
+  }
+
+  private order(group: Element): number {
+    return Number((group as HTMLElement).dataset["order"] ?? 0.5); // presets follow the first group
   }
 
   private group(items: readonly Item[]): HTMLElement {
     const group = document.createElement("div");
     group.className = "viewer-group";
+    group.dataset["order"] = String(this.row.children.length);
     for (const item of items) {
       const button = document.createElement("button");
       button.type = "button";

@@ -2,7 +2,8 @@
 
 import { showLock } from "../shell/idle";
 import { text } from "../shell/text";
-import { read, write } from "./address";
+import { read } from "./address";
+import { keepInAddress } from "./bookmark";
 import { Cine } from "./cine";
 import { Client, Gone, NotAllowed } from "./client";
 import { bindings, groups } from "./commands";
@@ -53,6 +54,8 @@ function memory(): number {
 
 /** Seconds between two looks whether what is open is still there; only while somebody works with it. */
 const WATCH = 15;
+/** Images that are fetched at once, the shown one and those around it. */
+const NEAR = 9;
 
 export class Viewer {
   readonly marks = new Marks();
@@ -64,7 +67,7 @@ export class Viewer {
   online = true;
   readonly kept = new Shades();
   private readonly library: Library;
-  private readonly thumbs: Thumbs;
+  readonly thumbs: Thumbs;
   private readonly toolbar: Toolbar;
   private readonly figures = new Figures();
   private readonly header: HeaderPanel;
@@ -84,6 +87,8 @@ export class Viewer {
   private listed: Listed[] = [];
   private listing: Promise<Listed[]> = Promise.resolve([]);
   private unfolded = false;
+  /** Whether slices that are far from what is shown are fetched too: after the pictures of the series. */
+  private far = false;
   private watched = Date.now();
   private readonly lastPainted = new WeakMap<Viewport, string>();
 
@@ -274,10 +279,14 @@ export class Viewer {
   private unfold(): void {
     if (this.unfolded) return;
     this.unfolded = true;
-    void this.listing.then((found) => {
-      this.thumbs.show(found);
+    void this.listing.then(async (found) => {
+      const drawn = this.thumbs.show(found);
       this.refresh();
-    }, () => undefined);
+      await drawn;
+    }, () => undefined).then(() => {
+      this.far = true;
+      this.want();
+    });
   }
 
   show(viewport: Viewport, sopInstanceUid: string, frame: number): void {
@@ -289,7 +298,7 @@ export class Viewer {
   /** Say to the loader what is on the screens and around it. */
   private want(): void {
     const orders = this.layout.viewports.flatMap(({ series, index, direction }) =>
-      series && series.frames.length > 0 ? [around(series.frames.length, index, direction).map((at) => series.frames[at]!)] : [],
+      series && series.frames.length > 0 ? [around(series.frames.length, index, direction, this.far ? Infinity : NEAR).map((at) => series.frames[at]!)] : [],
     );
     if (orders.length > 0) this.loader.want(orders);
   }
@@ -377,19 +386,7 @@ export class Viewer {
 
   private remember(): void {
     if (!this.opened || this.cine.playing) return;
-    const shots = this.layout.viewports.map(({ series, frame, choice, view }) => ({
-      series: series?.uid ?? "", sop: frame?.sopInstanceUid ?? "", frame: frame?.frame ?? 1, window: choice.window ?? null, invert: choice.invert === true, view,
-    }));
-    const at = write({ layout: this.layout.count, active: this.layout.activeIndex, linked: this.link.on, shots });
-    const url = new URL(location.href);
-    if (url.searchParams.get("at") === at) return;
-    url.searchParams.set("at", at);
-    // Browsers allow some hundred changes in half a minute; a moment later it is tried again.
-    try {
-      history.replaceState(null, "", url.search.replaceAll("%2C", ",").replaceAll("%7C", "|"));
-    } catch {
-      setTimeout(() => this.refresh(), 2000);
-    }
+    if (!keepInAddress(this.layout, this.link.on)) setTimeout(() => this.refresh(), 2000);
   }
 
   get state(): ViewerState {
