@@ -106,6 +106,25 @@ def test_who_sends_and_who_receives(action: str, roles: list[tuple[str, str]]) -
     assert found == roles
 
 
+@pytest.mark.parametrize(
+    ("action", "kind"),
+    [
+        ("SignIn", "Login"),
+        ("UnlockSession", "Login"),
+        ("LockSession", "Logout"),
+        ("SignOut", "Logout"),
+    ],
+)
+def test_who_signs_in_and_out_is_told_of(action: str, kind: str) -> None:
+    root = told(replace(EVENT, action=action, actor="user-abc", resource="user-abc"), [])
+    head = root.find("EventIdentification")
+    assert head is not None
+    texts = [one.attrib["originalText"] for one in head]
+    assert texts == ["User Authentication", kind, action]
+    assert next(root.iter("ActiveParticipant")).attrib["UserID"] == "user-abc"
+    assert ids(root) == {}  # the event has no object (A.5.3.12)
+
+
 def test_an_application_entity_is_named_as_one() -> None:
     who = told(replace(EVENT, action="C-STORE", actor="CT1")).find("ActiveParticipant")
     assert who is not None

@@ -7,6 +7,8 @@ from tests.conformance.clauses import Clause, State
 __all__ = ["SECURITY"]
 
 _MESSAGES: Final = "access/test_messages.py::"
+_SESSIONS: Final = "access/test_sessions.py::"
+_USERS: Final = "access/test_users.py::"
 _FORWARD: Final = "access/test_forward.py::"
 _SYSLOG: Final = "access/test_syslog.py::"
 _SERVER: Final = "test_server_audit_messages.py::"
@@ -37,8 +39,20 @@ SECURITY: Final = (
             f"{_SERVER}test_what_happened_while_the_collector_was_away_is_sent_when_it_is_back",
         ),
         State.PARTLY,
-        "no Begin Transferring; the query of a Query message is empty; logins at an OIDC provider "
-        "are the provider's to tell",
+        "no Begin Transferring; the query of a Query message is empty; what happens at an OIDC "
+        "provider is the provider's to tell",
+    ),
+    Clause(
+        "PS3.15",
+        "A.5.3.12",
+        "who signs in and out, and who tries to, is told of as User Authentication",
+        (
+            f"{_MESSAGES}test_who_signs_in_and_out_is_told_of",
+            f"{_SESSIONS}test_a_session_begins_is_known_and_ends",
+            f"{_SESSIONS}test_it_is_locked_when_it_rests_and_goes_on_with_the_password",
+            f"{_USERS}test_all_refusals_are_the_same",
+        ),
+        note="a locked session is told of as Logout, and an unlocked one as Login",
     ),
     Clause(
         "PS3.15",
