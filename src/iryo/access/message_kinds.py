@@ -143,6 +143,7 @@ KINDS: Final[Mapping[str, Kind | None]] = {
     "ShowInstance": _READ,
     "DeleteStudy": _DELETED,
     "ImportFolder": _TAKEN_IN,
+    "ShowImport": None,
     "StoreMeasurements": Kind(ACCESSED, "C"),
     # DIMSE
     "A-ASSOCIATE": Kind(ALERT, "E", "110126"),

@@ -5,7 +5,7 @@ from typing import Final
 
 from iryo.access import Role
 from iryo.imaging.service.room import Room
-from iryo.imaging.web import measurements, studies, study, viewer
+from iryo.imaging.web import importing, measurements, studies, study, viewer
 from iryo.imaging.web.ohif import Ohif
 from iryo.pages import Furniture, Place
 
@@ -24,6 +24,7 @@ def furniture(room: Room, home: Path) -> Furniture:
         pages=(
             *studies.pages(room, lambda: ohif.here),
             *study.pages(room, lambda: ohif.here),
+            *importing.pages(room),
             *viewer.pages(room),
             *measurements.pages(room),
             *ohif.pages,
@@ -33,4 +34,7 @@ def furniture(room: Room, home: Path) -> Furniture:
 
 
 def _places() -> tuple[Place, ...]:
-    return (Place("Studies", "/studies", "studies", "s", Role.READER),)
+    return (
+        Place("Studies", "/studies", "studies", "s", Role.READER),
+        Place("Import", "/import", "import", "i", Role.WRITER),
+    )
