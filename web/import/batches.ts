@@ -22,13 +22,15 @@ export interface Outcome {
   failures: Failure[];
 }
 
-/** How many of the items that wait go into the next request. One whose UID cannot be seen goes alone:
-    answers name instances by it, and not files. */
+/** How many of the items that wait go into the next request. Answers name instances by their UIDs, and
+    not files: so one whose UID cannot be seen goes alone, and no two of one UID go together. */
 export function fitting(waiting: readonly { size: number; sop: string }[], bytes = BYTES, files = FILES): number {
   let sum = 0;
   let count = 0;
+  const known = new Set<string>();
   for (const one of waiting) {
-    if (count && (!one.sop || sum + one.size > bytes || count === files)) break;
+    if (count && (!one.sop || known.has(one.sop) || sum + one.size > bytes || count === files)) break;
+    known.add(one.sop);
     sum += one.size;
     count += 1;
     if (!one.sop) break;
@@ -61,7 +63,6 @@ export function understood(sent: readonly Item[], answer: Dataset): Outcome {
   const stored = new Set(items(answer, STORED).map((item) => String(value(item, SOP))));
   const failed = new Map(items(answer, FAILED).map((item) => [String(value(item, SOP)), Number(value(item, REASON))]));
   const others = items(answer, OTHERS).map((item) => Number(value(item, REASON)));
-  const known = new Set<string>(); // a file may be there twice
   const studies = new Set<string>();
   for (const item of [...items(answer, STORED), answer]) {
     const found = /\/studies\/([^/]+)/.exec(String(value(item, URL_) ?? ""));
@@ -72,8 +73,7 @@ export function understood(sent: readonly Item[], answer: Dataset): Outcome {
   for (const item of sent) {
     const reason = failed.get(item.sop);
     if (reason !== undefined) failures.push({ path: item.path, reason });
-    else if (!stored.delete(item.sop) && !known.has(item.sop)) nameless.push(item);
-    if (item.sop) known.add(item.sop);
+    else if (!stored.delete(item.sop)) nameless.push(item);
   }
   // A file may tell another UID at its beginning than its data set has: it was stored as that.
   const lost = nameless.slice(stored.size);

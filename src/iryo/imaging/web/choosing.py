@@ -6,11 +6,12 @@ from urllib.parse import quote
 from iryo.access import Role
 from iryo.imaging.model import Datastore
 from iryo.imaging.service.lookup import DEFAULT_DATASTORE, active_datastores
+from iryo.imaging.service.receive import await_visible
 from iryo.imaging.service.room import Room
 from iryo.pages import Page, Visit
 from iryo.wire.http import Response
 
-__all__ = ["Stores", "door_page"]
+__all__ = ["Stores", "await_stored", "door_page"]
 
 
 class Stores:
@@ -30,6 +31,17 @@ class Stores:
         """How one is called in addresses: by its name, by its id where that is another's too."""
         alone = sum(other.name == one.name for other in some) == 1
         return quote(one.name if alone else one.id, safe="")
+
+
+def await_stored(room: Room, visit: Visit, *studies: str) -> None:
+    """Wait until what the reader was told is stored can be seen: who imports looks at it next.
+
+    Raises:
+        Unavailable: it takes too long.
+    """
+    principal = visit.caller.principal
+    actor = principal.id if visit.allows(Role.WRITER) else None
+    await_visible(room, visit.scope, actor=actor, studies=studies)
 
 
 def door_page(

@@ -12,7 +12,7 @@ from iryo.imaging.attributes import Values
 from iryo.imaging.service.query.browsing import browse, modalities
 from iryo.imaging.service.query.wish import Listed, Place, Wish
 from iryo.imaging.service.room import Room
-from iryo.imaging.web.choosing import door_page
+from iryo.imaging.web.choosing import await_stored, door_page
 from iryo.imaging.web.people import Name, age_at, day_text, first, name_of, sex_text, time_text
 from iryo.pages import Page, Visit
 from iryo.wire.http import Response
@@ -76,6 +76,7 @@ def pages(room: Room, ohif: Callable[[], bool]) -> tuple[Page, ...]:
 
     def studies(visit: Visit) -> Response:
         asked, wish = _read(visit, room.clock())
+        await_stored(room, visit)
         found = browse(room, visit.scope, wish)
         base = f"/studies/{quote(visit.path['datastore'], safe='')}"
         later = ""

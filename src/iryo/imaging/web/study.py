@@ -13,6 +13,7 @@ from iryo.imaging.service import deletion
 from iryo.imaging.service.retrieve import image_sets_of
 from iryo.imaging.service.room import Room
 from iryo.imaging.service.study import Content, SeriesSeen, StudySeen, header, instances, study
+from iryo.imaging.web.choosing import await_stored
 from iryo.imaging.web.people import first, name_of
 from iryo.imaging.web.studies import row_of_values
 from iryo.pages import Page, Visit
@@ -78,6 +79,7 @@ def pages(room: Room, ohif: Callable[[], bool]) -> tuple[Page, ...]:
     """``/studies/{datastore}/{study}`` and what is below it."""
 
     def whole(visit: Visit) -> Response:
+        await_stored(room, visit, visit.path["study"])
         found = study(room, visit.scope, visit.path["study"])
         place = _Place(visit)
         return visit.render(
@@ -120,6 +122,7 @@ def pages(room: Room, ohif: Callable[[], bool]) -> tuple[Page, ...]:
 
     def of_instance(visit: Visit) -> Response:
         path = visit.path
+        await_stored(room, visit, path["study"])
         values = header(room, visit.scope, path["study"], path["series"], path["instance"])
         elements = list(_elements(values))
         return visit.render(
@@ -175,6 +178,7 @@ class _Place:
 
 
 def _series(room: Room, visit: Visit) -> tuple[StudySeen, SeriesSeen]:
+    await_stored(room, visit, visit.path["study"])
     found = study(room, visit.scope, visit.path["study"])
     for one in found.series:
         if one.uid == visit.path["series"]:
