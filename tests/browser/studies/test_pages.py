@@ -28,12 +28,12 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 @contextmanager
 def seen(
-    browser: Browser, there: Served, path: str, language: str = "en", **more: Any
+    chromium: Browser, there: Served, path: str, language: str = "en", **more: Any
 ) -> Iterator[Page]:
     """A page of a writer, in which nothing goes wrong and no script of a file runs."""
     proof = base64.b64encode(":".join(there.keys[Role.WRITER]).encode()).decode()
     width, height = SIZES[language]
-    context = browser.new_context(
+    context = chromium.new_context(
         viewport={"width": width, "height": height},
         locale=language,
         extra_http_headers={"authorization": f"Basic {proof}"},
@@ -49,7 +49,8 @@ def seen(
         yield page
     finally:
         context.close()
-    assert wrong == []
+    # Chromium tells so of the fading between two pages when it goes on too soon.
+    assert [one for one in wrong if "Transition was" not in one] == []
 
 
 def serious(page: Page) -> list[str]:
@@ -74,16 +75,17 @@ PAGES = [
 
 @pytest.mark.parametrize(("language", "scheme"), [("en", "light"), ("ja", "dark")])
 def test_everybody_can_use_them(
-    browser: Browser, there: Served, language: str, scheme: str
+    chromium: Browser, there: Served, screenshots: Path, language: str, scheme: str
 ) -> None:
-    for path in PAGES:
-        with seen(browser, there, path, language, color_scheme=scheme) as page:
+    for number, path in enumerate(PAGES):
+        with seen(chromium, there, path, language, color_scheme=scheme) as page:
             assert serious(page) == [], path
             assert page.evaluate("document.documentElement.scrollWidth") <= SIZES[language][0]
+            page.screenshot(path=screenshots / f"studies-{number}-{language}-{scheme}.png")
 
 
-def test_search_and_open_by_keyboard_alone(browser: Browser, there: Served) -> None:
-    with seen(browser, there, "/studies/main") as page:
+def test_search_and_open_by_keyboard_alone(chromium: Browser, there: Served) -> None:
+    with seen(chromium, there, "/studies/main") as page:
         rows = page.locator("#found a.lead")
         expect(rows).to_have_count(4)
         page.locator("body").click(position={"x": 500, "y": 5})
@@ -105,8 +107,8 @@ def test_search_and_open_by_keyboard_alone(browser: Browser, there: Served) -> N
         expect(page.locator("#q")).to_have_value("ﾔﾏﾀﾞ")
 
 
-def test_filters(browser: Browser, there: Served) -> None:
-    with seen(browser, there, "/studies/main", "ja") as page:
+def test_filters(chromium: Browser, there: Served) -> None:
+    with seen(chromium, there, "/studies/main", "ja") as page:
         rows = page.locator("#found a.lead")
         page.get_by_label("モダリティ").select_option("MR")
         expect(rows).to_have_count(3)
@@ -122,11 +124,11 @@ def test_filters(browser: Browser, there: Served) -> None:
 
 
 def test_a_study_is_deleted_after_a_question_that_names_it(
-    browser: Browser, there: Served, tmp_path: Path
+    chromium: Browser, there: Served, tmp_path: Path
 ) -> None:
     make_instance(tmp_path / "9", sop="1.2.9.1.1", study="1.2.9", series="1.2.9.1", PatientID="P9")
     there.house.imported(tmp_path / "9")
-    with seen(browser, there, "/studies/main/1.2.9", "ja") as page:
+    with seen(chromium, there, "/studies/main/1.2.9", "ja") as page:
         page.get_by_role("button", name="削除").click()
         dialog = page.locator("dialog#delete")
         expect(dialog).to_contain_text("P9")
@@ -157,9 +159,9 @@ def folder(base: Path) -> Path:
 
 
 def test_a_folder_is_sent_though_the_server_goes_away(
-    browser: Browser, there: Served, tmp_path: Path
+    chromium: Browser, there: Served, tmp_path: Path
 ) -> None:
-    with seen(browser, there, "/import/main") as page:
+    with seen(chromium, there, "/import/main") as page:
         away = 2
 
         def sometimes(route: Route) -> None:
@@ -189,9 +191,9 @@ FIGURES = ("files", "stored", "failed", "others")
 
 
 def test_sending_is_paused_goes_on_and_is_cancelled(
-    browser: Browser, there: Served, tmp_path: Path
+    chromium: Browser, there: Served, tmp_path: Path
 ) -> None:
-    with seen(browser, there, "/import/main", "ja") as page:
+    with seen(chromium, there, "/import/main", "ja") as page:
         waiting: list[Route] = []
         page.route("**/dicomweb/**", lambda route: waiting.append(route))  # noqa: PLW0108
         page.set_input_files('[data-part="folder"]', folder(tmp_path / "CD"))
@@ -209,16 +211,16 @@ def test_sending_is_paused_goes_on_and_is_cancelled(
         expect(state).to_have_text("完了: すべてのファイルを保存しました")
 
 
-def test_who_may_not_write_is_told(browser: Browser, there: Served, tmp_path: Path) -> None:
+def test_who_may_not_write_is_told(chromium: Browser, there: Served, tmp_path: Path) -> None:
     make_instance(tmp_path / "1.dcm", sop="1.2.8.1.1")
-    with seen(browser, there, "/import/main") as page:
+    with seen(chromium, there, "/import/main") as page:
         page.route("**/dicomweb/**", lambda route: route.fulfill(status=403, body="{}"))
         page.set_input_files('[data-part="files"]', [tmp_path / "1.dcm"])
         expect(page.locator('[data-part="state"]')).to_contain_text("The server refuses")
 
 
-def test_what_is_dropped_is_taken(browser: Browser, there: Served) -> None:
-    with seen(browser, there, "/import/main") as page:
+def test_what_is_dropped_is_taken(chromium: Browser, there: Served) -> None:
+    with seen(chromium, there, "/import/main") as page:
         page.evaluate(
             """() => {
               const transfer = new DataTransfer();
