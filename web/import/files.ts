@@ -13,7 +13,6 @@ export interface Sniffed {
 }
 
 const HEAD = 4096; // bytes that are looked at
-const AT_ONCE = 100; // entries that a folder gives at a time
 
 /** The files of what was dropped; folders are gone through. Entries must be taken while it drops. */
 export async function* dropped(entries: readonly FileSystemEntry[]): AsyncGenerator<Found> {
@@ -37,7 +36,6 @@ async function* within(entry: FileSystemEntry): AsyncGenerator<Found> {
   const reader = (entry as FileSystemDirectoryEntry).createReader();
   for (let some = await listed(reader); some.length; some = await listed(reader)) {
     for (const one of some) yield* within(one);
-    if (some.length > AT_ONCE) continue;
   }
 }
 

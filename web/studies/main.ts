@@ -80,6 +80,7 @@ if (form && field) {
   for (const [name, busy] of [["htmx:beforeRequest", true], ["htmx:afterRequest", false]] as const) {
     form.addEventListener(name, () => document.getElementById("found")?.setAttribute("aria-busy", String(busy)));
   }
-  document.addEventListener("htmx:afterSettle", () => performance.mark("iryo-found"));
+  field.addEventListener("input", () => performance.mark("iryo-typed"));
+  document.addEventListener("htmx:afterSwap", () => performance.mark("iryo-found"));
 }
 performance.mark("iryo-interactive");

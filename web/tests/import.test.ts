@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CANNOT_UNDERSTAND, fitting, pauseBefore, stepAfter, understood } from "../import/batches";
-import { sniffed } from "../import/files";
+import { dropped, sniffed } from "../import/files";
 
 const ascii = (text: string): number[] => [...text].map((letter) => letter.charCodeAt(0));
 
@@ -82,4 +82,22 @@ test("what is done about answers", () => {
   assert.equal(stepAfter(401, 0, 1), "signed out");
   assert.equal(stepAfter(403, 0, 1), "refused");
   assert.deepEqual([0, 1, 4, 20].map(pauseBefore), [1000, 2000, 16000, 30000]);
+});
+
+test("folders are gone through to the end, and what went away is passed over", async () => {
+  const file = (path: string): FileSystemEntry =>
+    ({ isFile: true, fullPath: `/${path}`, file: (yes: (found: File) => void, no: () => void) => (path.endsWith("gone") ? no() : yes(new File(["x"], path))) }) as unknown as FileSystemEntry;
+  const folder = (path: string, ...batches: FileSystemEntry[][]): FileSystemEntry =>
+    ({
+      isFile: false,
+      fullPath: `/${path}`,
+      createReader: () => {
+        const rest = [...batches];
+        return { readEntries: (yes: (found: FileSystemEntry[]) => void, no: () => void) => (path.endsWith("shut") ? no() : yes(rest.shift() ?? [])) };
+      },
+    }) as unknown as FileSystemEntry;
+  const found: string[] = [];
+  const given = [folder("cd", [file("cd/1"), folder("cd/sub", [file("cd/sub/2")])], [file("cd/3"), file("cd/gone")]), folder("shut"), file("4")];
+  for await (const one of dropped(given)) found.push(one.path);
+  assert.deepEqual(found, ["cd/1", "cd/sub/2", "cd/3", "4"]);
 });

@@ -87,7 +87,7 @@ def test_a_folder_of_the_server_is_read_by_a_job_that_can_be_followed(there: Ser
     rows = actions(there)
     assert ("ImportFolder", "allowed", path.rpartition("/")[2]) in rows
     assert page(there, path).status_code == 403
-    assert page(there, path[:-1] + "0", Role.WRITER).status_code == 404
+    assert page(there, "/import/main/" + "0" * 32, Role.WRITER).status_code == 404
 
 
 @pytest.mark.parametrize(
