@@ -15,6 +15,7 @@ _HOSTILE: Final = "imaging/dimse/test_hostile.py::"
 _MOMENTS: Final = "imaging/service/query/test_moments.py::"
 _MATCHING: Final = "imaging/service/query/test_matching.py::"
 _OFFER: Final = "imaging/dimse/test_offer.py::"
+_CANCEL: Final = "imaging/dimse/test_cancelling.py::"
 _GET: Final = "imaging/dimse/test_retrieving.py::"
 _SCP: Final = "imaging/dimse/test_scp.py::"
 _STORE: Final = "imaging/dimse/test_storing.py::"
@@ -135,11 +136,12 @@ DIMSE: Final = (
     Clause(
         "PS3.4",
         "C.4.2",
-        "C-MOVE: sub-operations counted, destination unknown, failed list",
+        "C-MOVE: sub-operations counted, destination unknown, failed list, cancelled",
         (
             f"{_GET}test_move",
             f"{_GET}test_move_to_nobody",
             f"{_GET}test_move_to_who_takes_some",
+            f"{_CANCEL}test_move",
         ),
     ),
     Clause(
@@ -152,16 +154,21 @@ DIMSE: Final = (
             f"{_GET}test_get_as_it_is_stored",
             f"{_GET}test_get_in_no_form_that_can_be_given",
             f"{_GET}test_get_is_cancelled",
+            f"{_CANCEL}test_get",
         ),
     ),
     Clause(
         "PS3.4",
         "C.5",
-        "extended negotiation: relational queries, date and time, fuzzy names",
-        (f"{_FIND}test_what_is_agreed_on", f"{_FIND}test_fuzzy_where_negotiated"),
+        "extended negotiation: relational queries and retrieval, date and time, fuzzy names",
+        (
+            f"{_FIND}test_what_is_agreed_on",
+            f"{_FIND}test_fuzzy_where_negotiated",
+            f"{_GET}test_relational_retrieval_where_negotiated",
+        ),
         State.PARTLY,
         "DA and TM are not adjusted to the time zone of the query (byte 4 is answered 0), no "
-        "enhanced multi-frame view (byte 5 is answered 0); no relational retrieval",
+        "enhanced multi-frame view (byte 5 is answered 0)",
     ),
     Clause(
         "PS3.4",

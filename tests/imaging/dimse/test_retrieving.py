@@ -11,6 +11,7 @@ import pydicom
 import pytest
 from pydicom.dataset import Dataset
 from pynetdicom import AE, build_role, evt
+from pynetdicom.pdu_primitives import SOPClassExtendedNegotiation
 from pynetdicom.sop_class import (  # type: ignore[attr-defined]
     CTImageStorage,
     StudyRootQueryRetrieveInformationModelGet,
@@ -123,6 +124,37 @@ def test_what_somebody_was_told_is_stored_is_got_by_its_study(
     called_stored(archive.app, archive.store, file)
     _, taken = got(archive, EXPLICIT, level="STUDY", StudyInstanceUID="1.2.78")
     assert [one.SOPInstanceUID for one in taken] == ["1.2.78.1.1"]
+
+
+def test_relational_retrieval_where_negotiated(archive: Archive) -> None:
+    """Without the study: of a series, of instances in two of them; elsewhere that is refused."""
+    first = pydicom.dcmread(archive.folder / "1.dcm")
+    for relational, level, keys, counts in (
+        (True, "SERIES", {"SeriesInstanceUID": first.SeriesInstanceUID}, 5),
+        (True, "IMAGE", {"SOPInstanceUID": ["1.2.3.4.2", "1.2.3.4.3"]}, 2),
+        (True, "IMAGE", {"SOPInstanceUID": "1.2.3.4.99"}, 0),
+        (True, "IMAGE", {}, None),
+        (False, "SERIES", {"SeriesInstanceUID": first.SeriesInstanceUID}, None),
+    ):
+        entity = AE("READER")
+        entity.add_requested_context(GET)
+        entity.add_requested_context(CT, EXPLICIT)
+        item = SOPClassExtendedNegotiation()
+        item.sop_class_uid, item.service_class_application_information = GET, b"\1"
+        association = entity.associate(
+            "127.0.0.1", archive.port, ae_title="IRYO",
+            ext_neg=[build_role(CT, scp_role=True), *([item] if relational else [])],
+            evt_handlers=[(evt.EVT_C_STORE, lambda _: 0)],
+        )  # fmt: skip
+        answers = list(association.send_c_get(identifier(level, **keys), GET))
+        association.release()
+        last = answers[-1][0]
+        if counts is None:
+            assert last.Status == Status.MISMATCH
+        else:
+            assert last.Status == Status.SUCCESS
+            assert last.NumberOfCompletedSuboperations >= counts
+            assert bool(last.NumberOfCompletedSuboperations) is bool(counts)
 
 
 def test_get_all_of_a_patient(archive: Archive, tmp_path: Path) -> None:

@@ -216,10 +216,9 @@ def _extended(uid: str, asked: bytes) -> bytes:
     """What of extended negotiation is agreed to (PS3.4 C.5.1.1, C.5.2.1, C.5.3.1).
 
     Of queries: byte 1 relational, 2 combined date and time, 3 fuzzy matching of names; all three.
-    Of what comes after, and of retrieval (byte 1 relational), nothing.
+    Of retrieval: byte 1 relational. Of what comes after nothing.
     """
     answer = bytearray(len(asked[:8]))
-    if uid in FIND:
-        for at, value in enumerate(asked[:3]):
-            answer[at] = value & 1
+    for at, value in enumerate(asked[: 3 if uid in FIND else 1]):
+        answer[at] = value & 1
     return bytes(answer)

@@ -29,6 +29,7 @@ _PATIENT_ID: Final = 0x00100020
 _STUDY: Final = 0x0020000D
 _SERIES: Final = 0x0020000E
 _INSTANCE: Final = 0x00080018
+_UIDS_AT_ONCE: Final = 50
 _PATIENCE: Final = 30.0  # seconds until one of the associations for C-MOVE is free
 
 
@@ -77,7 +78,7 @@ def get(session: Session, message: Message) -> int:
     if message.context.abstract not in GET:
         return _refuse(session, message, Status.SOP_CLASS_NOT_SUPPORTED, "not a C-GET SOP class")
     try:
-        found = _found(session, read(message), GET[message.context.abstract])
+        found = _found(session, message, read(message), GET[message.context.abstract])
         _audit(session, "C-GET", found, {})
     except IryoError as error:
         return _refuse(session, message, _status(error), comment(error))
@@ -100,7 +101,7 @@ def move(session: Session, message: Message) -> int:
             return _refuse(
                 session, message, Status.DESTINATION_UNKNOWN, "it is not known where it is reached"
             )
-        found = _found(session, identifier, MOVE[message.context.abstract])
+        found = _found(session, message, identifier, MOVE[message.context.abstract])
         _audit(session, "C-MOVE", found, {"destination": peers.named(title)})
     except IryoError as error:
         return _refuse(session, message, _status(error), comment(error))
@@ -136,8 +137,10 @@ def move(session: Session, message: Message) -> int:
 # ------------------------------------------------------------------------------------ what is sent
 
 
-def _found(session: Session, identifier: Identifier, root: Root) -> list[Stored]:
+def _found(session: Session, message: Message, identifier: Identifier, root: Root) -> list[Stored]:
     """The instances that an identifier means (PS3.4 C.4.2.1.4.1, C.6).
+
+    Where relational retrieval is agreed on (C.5.2.1, C.5.3.1) the study need not be named.
 
     Raises:
         InvalidInput: it names no level, or not the unique keys that the level wants.
@@ -154,6 +157,10 @@ def _found(session: Session, identifier: Identifier, root: Root) -> list[Stored]
         studies = _studies_of(session, identifier.text(_PATIENT_ID))
     series = identifier.uids(_SERIES) if level in ("SERIES", "IMAGE") else []
     instances = identifier.uids(_INSTANCE) if level == "IMAGE" else []
+    if not studies and _relational(session.association, message):
+        studies = _studies_with(session, level, series, instances)
+        if not studies and (series or instances):
+            return []
     for wanted, named, among in (
         ("StudyInstanceUID", studies, levels[1:]),
         ("SeriesInstanceUID", series, ("SERIES",)),
@@ -171,6 +178,38 @@ def _found(session: Session, identifier: Identifier, root: Root) -> list[Stored]
                         session.room, session.peer.datastore_id, study, one, instance
                     )
     return found
+
+
+def _relational(association: Association, message: Message) -> bool:
+    return association.extended.get(message.context.abstract, b"")[:1] == b"\1"
+
+
+def _studies_with(
+    session: Session, level: str, series: list[str], instances: list[str]
+) -> list[str]:
+    """The studies that have these series or instances.
+
+    Raises:
+        TooLarge: there are too many.
+    """
+    of, tag, uids = (
+        (Level.SERIES, _SERIES, series)
+        if level == "SERIES"
+        else (Level.INSTANCE, _INSTANCE, instances)
+    )
+    found: dict[str, None] = {}
+    for start in range(0, len(uids), _UIDS_AT_ONCE):
+        key = Key((tag,), "\\".join(uids[start : start + _UIDS_AT_ONCE]))
+        answers = ask(
+            session.room,
+            session.peer.datastore_id,
+            Question(of, (key,)),
+            session.entity.query_results,
+        )
+        if answers.truncated:
+            raise TooLarge(f"found more than {len(answers)} of what is asked for")
+        found |= dict.fromkeys(one.study_uid for one in answers)
+    return list(found)
 
 
 def _studies_of(session: Session, patient_id: str) -> list[str]:
