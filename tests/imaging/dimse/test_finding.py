@@ -101,7 +101,7 @@ def found(
         (STUDY, "STUDY", {"PatientName": "YAMADA*"}, 1),
         (STUDY, "STUDY", {"PatientName": "山田*"}, 1),
         (STUDY, "STUDY", {"PatientID": "JP1", "StudyDate": "20250101-20251231"}, 1),
-        (STUDY, "STUDY", {"StudyDate": "20260101-"}, 0),
+        (STUDY, "STUDY", {"PatientID": "JP1", "StudyDate": "20260101-"}, 0),
         (STUDY, "STUDY", {"StudyInstanceUID": ["1.2.9", "1.2.999"]}, 1),
         (STUDY, "SERIES", {"StudyInstanceUID": "1.2.9", "Modality": "CT"}, 2),
         (STUDY, "IMAGE", {"StudyInstanceUID": "1.2.9", "SeriesInstanceUID": "1.2.9.1"}, 2),
