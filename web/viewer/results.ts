@@ -21,6 +21,9 @@ export interface Wishes {
   readonly save: () => void;
 }
 
+/** Groups of one report that are listed. */
+const MOST = 200;
+
 function make<Name extends keyof HTMLElementTagNameMap>(name: Name, className: string, ...children: (Node | string)[]): HTMLElementTagNameMap[Name] {
   const made = document.createElement(name);
   made.className = className;
@@ -123,8 +126,10 @@ export class Results {
       make("h3", "", text("Reports")),
       ...reports.map((report) => {
         const head = [report.date.replace(/^(\d{4})(\d\d)(\d\d)$/, "$1-$2-$3"), report.observer].filter(Boolean).map(visible).join(" · ");
-        const list = make("ul", "results-list", ...report.groups.map((group) => this.group(group)));
-        return make("details", "results-report", make("summary", "", visible(report.title), make("span", "results-note", head)), list);
+        const list = make("ul", "results-list", ...report.groups.slice(0, MOST).map((group) => this.group(group)));
+        const rest = report.groups.length - MOST;
+        const more = rest > 0 ? [make("p", "results-note", text("{n} more in the report", { n: rest }))] : [];
+        return make("details", "results-report", make("summary", "", visible(report.title), make("span", "results-note", head)), list, ...more);
       }),
     );
     for (const details of this.reported.querySelectorAll("details")) details.open = true;

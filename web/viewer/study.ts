@@ -6,8 +6,10 @@ import { type Segmentation, segmentationOf } from "./seg";
 import { type Report, reportOf } from "./sr";
 
 const MODALITIES = new Set(["SEG", "SR"]);
-/** A study may have hundreds of reports of doses; so many series are looked into. */
+/** So many series are looked into. */
 const MOST = 50;
+/** Reports of doses (PS3.4 B.5): their numbers are of no image. */
+const DOSES = new Set(["67", "68", "73", "76"].map((last) => `1.2.840.10008.5.1.4.1.1.88.${last}`));
 
 export interface Extras {
   readonly segmentations: readonly Segmentation[];
@@ -30,7 +32,8 @@ export async function extrasOf(datastore: string, study: string): Promise<Extras
   const read = await Promise.allSettled(wanted.map((one) => json(`${root}/${encodeURIComponent(textOf(one, "0020000E"))}/metadata`)));
   const instances = read.flatMap((one) => (one.status === "fulfilled" ? one.value : []));
   const segmentations = instances.flatMap((one) => segmentationOf(one) ?? []);
-  const reports = instances.flatMap((one) => reportOf(one) ?? []).filter((one) => one.groups.length > 0);
+  const measured = instances.filter((one) => !DOSES.has(textOf(one, "00080016")));
+  const reports = measured.flatMap((one) => reportOf(one) ?? []).filter((one) => one.groups.length > 0);
   reports.sort((a, b) => (a.date + a.time < b.date + b.time ? 1 : -1));
   return { segmentations, reports };
 }

@@ -1,12 +1,14 @@
 """The viewer's measurements over HTTP: who may, what is refused, what the audit log tells."""
 
 import base64
+from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
 from iryo.access import Role
+from tests.imaging.served import served
 from tests.imaging.service.measurements.test_model import ONE
 from tests.imaging.site import Site, make_instance
 
@@ -50,3 +52,17 @@ def test_they_are_kept_by_who_may_write(site: Site) -> None:
     told = [(row.outcome, row.actor, row.resource) for row in reversed(rows)]
     assert ("allowed", writer[0], saved["imageSetId"]) in told
     assert sorted(outcome for outcome, _, _ in told) == ["allowed", "denied", "refused", "refused"]
+
+
+def test_a_page_of_ours_must_have_sent_them(tmp_path: Path) -> None:
+    path = make_instance(tmp_path / "one.dcm", sop="1.2.3.1.1")
+    one = ONE | {"image": {"sopInstanceUid": "1.2.3.1.1", "frame": 1}}
+    document: Any = {"study": "1.2.3", "measurements": [one]}
+    with served(tmp_path) as place:
+        place.house.imported(path)
+        session, url = place.browser(), f"{place.url}/viewer/main/measurements"
+        forged = session.post(url, json=document, headers={"x-iryo-csrf": "guessed"})
+        assert forged.status_code == 403
+        elsewhere = session.post(url, json=document, headers={"sec-fetch-site": "cross-site"})
+        assert elsewhere.status_code == 401  # there the cookie does not count
+        assert session.post(url, json=document).status_code == 201

@@ -1,6 +1,8 @@
 """What the viewer sends to be kept: taken if it is that, and nothing else is."""
 
+import json
 from copy import deepcopy
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -35,6 +37,13 @@ def test_it_is_read() -> None:
             ),
         ),
     )
+
+
+def test_the_example_of_the_documentation_is_taken() -> None:
+    page = Path(__file__).parents[4] / "docs" / "reference" / "measurements.md"
+    (block,) = page.read_text().split("```json")[1:]
+    _, (one,) = measurements(json.loads(block.partition("```")[0]))
+    assert one.figures == (Figure("length", 5, "mm"),)
 
 
 @pytest.mark.parametrize(
