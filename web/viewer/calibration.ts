@@ -112,6 +112,8 @@ export interface ValueScale {
 }
 
 const UNSPECIFIED = new Set(["", "US"]);
+/** Characters of a unit: it is kept as a code value. */
+const LONGEST = 16;
 
 /**
  * Slope, intercept and unit of a frame's values after the modality LUT.
@@ -134,9 +136,9 @@ function valueUnit(instance: Attributes, type: string): string {
   if (modality === "PT") {
     const units = text(instance, "00541001");
     if (units === "GML") return ["", "BW"].includes(text(instance, "00541006")) ? "SUV" : "";
-    return units === "BQML" ? "Bq/ml" : units === "CNTS" || units === "NONE" ? "" : units;
+    return units === "BQML" ? "Bq/ml" : units === "CNTS" || units === "NONE" ? "" : units.slice(0, LONGEST);
   }
-  if (!UNSPECIFIED.has(type)) return type;
+  if (!UNSPECIFIED.has(type)) return type.slice(0, LONGEST);
   const kinds = texts(instance, "00080008");
   const isCT = modality === "CT" && type === "" && number(instance, "00281053") !== undefined;
   return isCT && kinds[0] === "ORIGINAL" && !kinds.includes("LOCALIZER") ? "HU" : "";

@@ -110,7 +110,7 @@ export class Results {
     field.dataset["keep"] = `name ${one.id}`;
     field.addEventListener("change", () => {
       // Control characters are of no use in a report, and refused there.
-      const label = field.value.replace(/\p{C}/gu, "").trim();
+      const label = field.value.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, "").trim();
       if (label) this.by.book.do({ kind: "rename", id: one.id, label });
       else field.value = one.label;
     });

@@ -78,6 +78,7 @@ export class SegmentLayer {
       context.globalAlpha = this.switches.opacity;
       context.imageSmoothingEnabled = false;
       for (const of of this.segmentations) {
+        if (of.sopInstanceUid === image.sopInstanceUid) continue; // itself is what is looked at
         for (const frame of framesOver(of, beneath)) {
           const picture = this.picture(of, frame);
           over += 1;

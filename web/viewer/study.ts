@@ -38,6 +38,9 @@ export async function extrasOf(datastore: string, study: string): Promise<Extras
   return { segmentations, reports };
 }
 
+/** Those that have a number to keep: a value of a colour image, say, has none. */
+export const worthKeeping = (items: readonly Annotation[]): Annotation[] => items.filter((one) => (lastMeasured(one)?.figures.length ?? 0) > 0);
+
 /**
  * Have measurements kept as a report in their study.
  *

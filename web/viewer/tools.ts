@@ -12,7 +12,7 @@ import { Results } from "./results";
 import type { Stage } from "./seam";
 import { SegmentLayer, Switches } from "./segments";
 import type { Group } from "./sr";
-import { type Extras, extrasOf, keep } from "./study";
+import { type Extras, extrasOf, keep, worthKeeping } from "./study";
 import { shapeName } from "./wording";
 
 const ICONS: Readonly<Record<Shape, string>> = {
@@ -117,9 +117,11 @@ class Tools {
 
   private async save(): Promise<void> {
     const { page, book } = this;
-    const items = unsaved(book.state);
+    const waiting = unsaved(book.state);
+    const items = worthKeeping(waiting);
     const study = page?.active().image()?.studyUid;
-    if (!page || !study || items.length === 0) return;
+    if (!page || !study || waiting.length === 0) return;
+    if (items.length === 0) return page.say(text("There is no number to save."), "error");
     try {
       await keep(page.datastore, study, items);
     } catch (error) {

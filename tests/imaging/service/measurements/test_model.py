@@ -55,6 +55,7 @@ def test_the_example_of_the_documentation_is_taken() -> None:
         ("label", ""),
         ("label", "a\nb"),
         ("label", "a\u202eb"),
+        ("label", "a\u2028b"),
         ("label", "a" * 257),
         ("label", None),
         ("image", {}),
@@ -75,7 +76,8 @@ def test_the_example_of_the_documentation_is_taken() -> None:
         ("figures", []),
         ("figures[0]", {"name": "length", "value": 1}),
         ("figures[0].name", "volume"),
-        ("figures[0].unit", "furlong"),
+        ("figures[0].unit", "a" * 17),
+        ("figures[0].unit", "a\\b"),
         ("figures[0].unit", []),
         ("figures[0].value", float("inf")),
         ("figures[0].value", "5"),
@@ -111,6 +113,11 @@ def test_what_is_something_else_is_refused_and_where(path: str, value: Any) -> N
 def test_other_documents_are_refused(document: Any) -> None:
     with pytest.raises(InvalidInput):
         measurements(document)
+
+
+def test_spaces_of_all_scripts_are_text() -> None:
+    named = {"study": "1.2.3", "measurements": [ONE | {"label": "肝\u3000右葉"}]}
+    assert measurements(named)[1][0].label == "肝\u3000右葉"
 
 
 def test_there_are_bounds() -> None:

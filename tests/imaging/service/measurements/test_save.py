@@ -72,6 +72,14 @@ def save(house: House, listed: list[Any], study: str = "1.2.3") -> pydicom.Datas
     return pydicom.dcmread(io.BytesIO(b"".join(write(house.room, house.store, stored, None))))
 
 
+def test_a_unit_of_the_file_is_a_code_of_ours(filled: House) -> None:
+    report = save(filled, [measured("probe", [[24, 32]], ("value", 7, "OD"))])
+    units = [
+        one.value[0] for one in report.iterall() if one.keyword == "MeasurementUnitsCodeSequence"
+    ]
+    assert [(one.CodeValue, one.CodingSchemeDesignator) for one in units] == [("OD", "99IRYO")]
+
+
 def test_it_is_of_the_same_patient_and_study(filled: House) -> None:
     report = save(filled, EACH[:1])
     assert report.PatientName == NAME

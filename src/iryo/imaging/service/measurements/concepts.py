@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["DERIVATIONS", "UNITS", "Code", "concept_of"]
+__all__ = ["DERIVATIONS", "Code", "concept_of", "unit_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,7 @@ class Code:
 
 
 # CID 7181 and 7460; the viewer's word for each.
-UNITS: Final = {
+_UNITS: Final = {
     "mm": Code("mm", "UCUM", "millimeter"),
     "mm2": Code("mm2", "UCUM", "square millimeter"),
     "px": Code("{pixels}", "UCUM", "pixels"),
@@ -30,6 +30,11 @@ UNITS: Final = {
     "cm/s": Code("cm/s", "UCUM", "centimeter/second"),
     "%": Code("%", "UCUM", "Percent"),
     "dB": Code("dB", "UCUM", "decibel"),
+    "dB/s": Code("dB/s", "UCUM", "decibel/second"),
+    "cm2": Code("cm2", "UCUM", "square centimeter"),
+    "cm2/s": Code("cm2/s", "UCUM", "square centimeter/second"),
+    "cm3": Code("cm3", "UCUM", "cubic centimeter"),
+    "cm3/s": Code("cm3/s", "UCUM", "cubic centimeter/second"),
     "": Code("1", "UCUM", "no units"),
 }
 
@@ -63,12 +68,17 @@ _SIGNALS: Final = {"MR": Code("110852", "DCM", "MR signal intensity")}
 _VALUE: Final = Code("image-value", "99IRYO", "Value of the image")
 
 
+def unit_of(unit: str) -> Code:
+    """The code of a unit; what only a file calls so (Rescale Type) is a code of ours."""
+    return _UNITS.get(unit) or Code(unit, "99IRYO", unit)
+
+
 def concept_of(name: str, unit: str, *, cobb: bool, modality: str) -> Code:
     """What a figure is called.
 
     Args:
         name: of the figure.
-        unit: of `UNITS`.
+        unit: as the viewer has it.
         cobb: whether an angle is one by Cobb.
         modality: of the image.
     """

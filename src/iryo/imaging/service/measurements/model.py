@@ -2,6 +2,7 @@
 
 import math
 import re
+import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -57,14 +58,11 @@ _NAMES: Final = frozenset(
         "maximum",
     }
 )
-_UNITS: Final = frozenset(
-    {"mm", "mm2", "px", "px2", "deg", "HU", "SUV", "Bq/ml", "s", "Hz", "cm/s", "%", "dB", ""}
-)
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One number: of `_NAMES`, in one of `_UNITS` (UCUM, but HU, SUV, px, and "" for none)."""
+    """One number: of `_NAMES`; in UCUM, but HU, SUV, px, what a file calls it, and "" for none."""
 
     name: str
     value: float
@@ -146,10 +144,13 @@ def _measurement(item: Any, where: str) -> Measurement:
 
 def _figure(item: Any, where: str) -> Figure:
     _members(item, where, {"name", "value", "unit"})
-    for name, allowed in (("name", _NAMES), ("unit", _UNITS)):
-        if not isinstance(item[name], str) or item[name] not in allowed:
-            raise InvalidInput(f"expected one of {sorted(allowed)}", where=f"{where}.{name}")
-    return Figure(item["name"], _number(item["value"], f"{where}.value", _LARGEST), item["unit"])
+    name, unit = item["name"], item["unit"]
+    if not isinstance(name, str) or name not in _NAMES:
+        raise InvalidInput(f"expected one of {sorted(_NAMES)}", where=f"{where}.name")
+    # It becomes a Code Value, which is an SH.
+    if not isinstance(unit, str) or len(unit) > 16 or not unit.isprintable() or "\\" in unit:
+        raise InvalidInput("expected a unit of at most 16 characters", where=f"{where}.unit")
+    return Figure(name, _number(item["value"], f"{where}.value", _LARGEST), unit.strip())
 
 
 def _point(item: Any, where: str) -> tuple[float, float]:
@@ -188,6 +189,8 @@ def _uid(item: Any, where: str) -> str:
 def _label(item: Any, where: str) -> str:
     if not isinstance(item, str) or len(item) > _LONGEST:
         raise InvalidInput(f"expected a text of at most {_LONGEST} characters", where=where)
-    if not item.strip() or not item.isprintable():
+    # Spaces of all scripts are text; what cannot be seen, or turns text around, is not.
+    hidden = ("C", "Zl", "Zp")
+    if not item.strip() or any(unicodedata.category(one).startswith(hidden) for one in item):
         raise InvalidInput("expected a text without control characters", where=where)
     return item

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from iryo.imaging.service.measurements.concepts import DERIVATIONS, UNITS, Code, concept_of
+from iryo.imaging.service.measurements.concepts import DERIVATIONS, Code, concept_of, unit_of
 from iryo.imaging.service.measurements.model import Figure, Measurement, Shape
 
 __all__ = ["COMPREHENSIVE_SR", "Heading", "Image", "report"]
@@ -164,7 +164,7 @@ def _number(figure: Figure, shape: Shape, modality: str, beneath: list[JsonObjec
     """TID 300 and 1419."""
     concept = concept_of(figure.name, figure.unit, cobb=shape is Shape.COBB, modality=modality)
     value = {
-        "004008EA": _sequence(_coded(UNITS[figure.unit])),
+        "004008EA": _sequence(_coded(unit_of(figure.unit))),
         "0040A30A": _value("DS", _decimal(figure.value)),
         "0040A161": _value("FD", figure.value),
     }

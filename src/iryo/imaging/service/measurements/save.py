@@ -24,6 +24,8 @@ __all__ = ["Saved", "save"]
 # What separates the parts of a name (PS3.5 6.2.1), and what no text may have.
 _NOT_OF_A_NAME: Final = re.compile(r"[\\=^\x00-\x1f\x7f-\x9f]+")
 
+_SLACK: Final = 1e-6  # pixels: what was moved to the border is there but for rounding
+
 
 @dataclass(frozen=True, slots=True)
 class Saved:
@@ -105,8 +107,11 @@ def _images(
         documents[stored.sop_instance_uid] = orjson.loads(text)
     for at, one in enumerate(listed):
         document = documents[one.sop_instance_uid]
-        columns, rows = _first(document, "00280011"), _first(document, "00280010")
-        if any(not (0 <= x <= (columns or 0) and 0 <= y <= (rows or 0)) for x, y in one.points):
+        columns, rows = _first(document, "00280011") or 0, _first(document, "00280010") or 0
+        if any(
+            not (-_SLACK <= x <= columns + _SLACK and -_SLACK <= y <= rows + _SLACK)
+            for x, y in one.points
+        ):
             raise InvalidInput(
                 f"found a point outside of {columns} x {rows} pixels",
                 where=f"measurements[{at}].points",
