@@ -141,7 +141,7 @@ def test_header_keys_figures_and_png(screen: Screen, library: Library) -> None:
     keys = screen.page.locator(".key-map")
     keys.wait_for()
     assert "Invert" in keys.inner_text()
-    screen.until("state.cachedFrames === 1")
+    expect(screen.page.locator(".viewer-figures dd").first).to_have_text("1 / 1")
     figures = dict(
         zip(screen.texts(".viewer-figures dt"), screen.texts(".viewer-figures dd"), strict=True)
     )
