@@ -30,9 +30,11 @@ const NATIVE = "application/octet-stream";
 const JSON_TYPE = "application/dicom+json";
 
 export class Client {
-  /** In a row; of all requests together, since it is one server. */
+  /** In a row; of all requests together, since it is one server: those that fail at once count as one. */
   private failures = 0;
-  private wakeUp: () => void = () => undefined;
+  /** When it is asked again, by `performance.now()`. */
+  private next = 0;
+  private readonly waiting = new Set<() => void>();
 
   /**
    * @param root the data store's DICOMweb, such as /dicomweb/main
@@ -103,44 +105,46 @@ export class Client {
 
   /** Do not wait any longer for the next attempt. */
   retry(): void {
-    this.wakeUp();
+    for (const go of [...this.waiting]) go();
   }
 
   private async ask(url: string, headers: Record<string, string>, signal?: AbortSignal): Promise<Response> {
     for (;;) {
-      let why: string;
       try {
         const answer = await fetch(url, { headers, credentials: "same-origin", ...(signal ? { signal } : {}) });
         if (!PASSING.has(answer.status)) {
           if (this.failures > 0) this.away(null);
-          this.failures = 0;
+          this.failures = this.next = 0;
           return checked(answer);
         }
-        why = String(answer.status);
+        await answer.body?.cancel();
       } catch (error) {
+        // A TypeError is what fetch throws of a network that fails; the rest is not ours to mend.
         if (signal?.aborted || !(error instanceof TypeError)) throw error;
-        why = error.message;
       }
-      await this.pause(why, signal);
+      await this.pause(signal);
     }
   }
 
-  private pause(_why: string, signal?: AbortSignal): Promise<void> {
-    this.failures += 1;
-    const seconds = backOff(this.failures);
-    this.away(seconds);
+  private pause(signal?: AbortSignal): Promise<void> {
+    const now = performance.now();
+    if (now >= this.next) {
+      this.failures += 1;
+      const seconds = backOff(this.failures);
+      this.next = now + seconds * 1000;
+      this.away(seconds);
+    }
     return new Promise((resolve, reject) => {
-      const before = this.wakeUp;
-      const timer = setTimeout(resolve, seconds * 1000);
-      this.wakeUp = () => {
+      const end = (): void => {
         clearTimeout(timer);
-        resolve();
-        before();
+        this.waiting.delete(go);
+        signal?.removeEventListener("abort", abort);
       };
-      signal?.addEventListener("abort", () => {
-        clearTimeout(timer);
-        reject(signal.reason as Error);
-      });
+      const go = (): void => (end(), resolve());
+      const abort = (): void => (end(), reject(signal!.reason as Error));
+      const timer = setTimeout(go, this.next - now);
+      this.waiting.add(go);
+      signal?.addEventListener("abort", abort);
     });
   }
 }
