@@ -118,3 +118,15 @@ def test_no_name_and_no_address_is_kept_and_old_rows_leave(
 
 def test_the_failure_crosses_processes() -> None:
     assert pickle.loads(pickle.dumps(TooManyAttempts(7))).seconds == 7
+
+
+def test_who_must_wait_for_long(counted: Attempts, clock: Clock) -> None:
+    names = ["Yamada", "sato"]
+    for _ in range(9):
+        counted.begin(" yamada", "192.0.2.1")
+        assert counted.kept_out(names) == frozenset()
+        clock.advance(3600)
+    counted.begin("yamada", "192.0.2.1")
+    assert counted.kept_out(names) == {"Yamada"}
+    clock.advance(3600)
+    assert counted.kept_out(names) == frozenset()

@@ -11,7 +11,7 @@ import hashlib
 import hmac
 import ipaddress
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -63,6 +63,8 @@ BY_NAME: Final = Limit(5, timedelta(minutes=15), timedelta(hours=12))
 # A hospital may have one address to us: its people must not keep each other out for long.
 BY_ADDRESS: Final = Limit(50, timedelta(seconds=60), timedelta(hours=1))
 
+_LONG: Final = timedelta(seconds=30)
+
 
 class Attempts:
     """The attempts of one installation.
@@ -113,6 +115,14 @@ class Attempts:
                 connection.execute(row.values(tries=attempts.c.tries - 1))
                 # Unless another has come since: the wait is then for what that one did.
                 connection.execute(row.where(attempts.c.last_at == begun).values(until=begun))
+
+    def kept_out(self, names: Iterable[str]) -> frozenset[str]:
+        """Which of these names must wait for more than half a minute before the next attempt."""
+        known = {self._digest("name", name.strip().casefold()): name for name in names}
+        query = select(attempts.c.id).where(attempts.c.until > self._clock() + _LONG)
+        with self._database.read() as connection:
+            waiting = connection.execute(query).scalars().all()
+        return frozenset(known[key] for key in waiting if key in known)
 
     def _keys(self, name: str, source: str) -> list[tuple[str, Limit]]:
         """The rows of an attempt, in the order in which they are locked."""

@@ -88,6 +88,10 @@ class Users(People):
             self._rehash(row.id, row.password, password)
         return self.active(row.id)
 
+    def kept_out(self) -> frozenset[str]:
+        """The names of people whose password was tried so often that they must wait by now."""
+        return self._attempts.kept_out(one.name for one in self.list())
+
     def set_password(self, user_id: str, password: str, *, keep: str | None = None) -> None:
         """Give a person a password; their sessions and their links end.
 

@@ -90,6 +90,9 @@ class HomePages:
         for row in recent(self._app, states=(JobState.FAILED,), limit=_FAILED):
             title = visit.text("%(kind)s failed", kind=visit.text(row.kind))
             yield Concern("bad", title, row.job.message or "", f"/console/jobs/{row.job.id}")
+        for name in sorted(self._app.sign_in.users.kept_out()):
+            title = visit.text("The password of %(name)s was tried too often", name=name)
+            yield Concern("warn", title, "", "/console/people")
         for question, title in zip(questions(), _TITLES, strict=True):
             try:
                 count = question.count(self._app.database)

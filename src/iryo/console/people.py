@@ -67,6 +67,7 @@ class PeoplePages:
             users=self._users.list(),
             keys=self._app.access.list_keys(),
             sessions=open_sessions,
+            kept_out=self._users.kept_out(),
             **self._choices(visit),
         )
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from iryo.access import Role
 from iryo.app import App
+from iryo.console.account import AccountPages
 from iryo.console.audit import AuditPages
 from iryo.console.datastores import DatastorePages
 from iryo.console.gate import Entrance
@@ -66,6 +67,7 @@ def _console(app: App) -> Furniture:
         AuditPages(app),
         HealthPages(app),
         PeoplePages(app),
+        AccountPages(app.sign_in),
         signing,
         ProviderPages(app.sign_in, signing, behind_proxy=app.settings.behind_proxy),
     )

@@ -19,6 +19,7 @@ TITLES = {
     "/console/people": ("Users and keys", "利用者とアクセスキー"),
     "/console/audit": ("Audit", "監査ログ"),
     "/console/health": ("Health", "稼働状況"),
+    "/account": ("Your account", "アカウント"),
     "/design": ("Design language", "デザインガイド"),
 }
 
