@@ -132,7 +132,7 @@ def main() -> None:
         f"A keystroke among {studies:,} studies, ms until what it finds is seen",
         ["", "keys", "median", "95th percentile", "worst", "asked"],
         [[kind, *figures(some), "150"] for kind, some in taken.items()],
-        "80 ms of each are the pause in which another key may come",
+        "50 ms of each are the pause in which another key may come",
     )
 
 

@@ -1,6 +1,5 @@
 """The pages of studies and imports in Chromium: by keyboard, in both languages, with bad files."""
 
-import base64
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,12 +9,14 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from iryo.access import Role
+from iryo.access.cookies import cookie_name
 from tests.imaging.served import Served
 from tests.imaging.site import make_instance
 from tests.imaging.web.archive import archive
 
 pytestmark = [pytest.mark.browser, pytest.mark.small]
 
+NAME: Final = "sato"
 AXE: Final = Path(__file__).parents[3] / "web/node_modules/axe-core/axe.min.js"
 SIZES: Final = {"en": (1024, 768), "ja": (2560, 1440)}
 
@@ -23,6 +24,9 @@ SIZES: Final = {"en": (1024, 768), "ja": (2560, 1440)}
 @pytest.fixture(scope="module")
 def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     with archive(tmp_path_factory.mktemp("pages")) as found:
+        users = found.house.app.sign_in.users
+        person = users.create(NAME, display_name="佐藤 花子", password="correct horse battery")
+        users.grant(person.id, Role.WRITER)
         yield found
 
 
@@ -31,14 +35,17 @@ def seen(
     chromium: Browser, there: Served, path: str, language: str = "en", **more: Any
 ) -> Iterator[Page]:
     """A page of a writer, in which nothing goes wrong and no script of a file runs."""
-    proof = base64.b64encode(":".join(there.keys[Role.WRITER]).encode()).decode()
+    known = there.house.app.sign_in
+    person = known.users.named(NAME)
+    assert person is not None
+    token, _ = known.sessions.begin(person.id, "password", "test")
     width, height = SIZES[language]
     context = chromium.new_context(
         viewport={"width": width, "height": height},
         locale=language,
-        extra_http_headers={"authorization": f"Basic {proof}"},
         **more,
     )
+    context.add_cookies([{"name": cookie_name(secure=False), "value": token, "url": there.url}])
     context.add_init_script(path=AXE)
     page = context.new_page()
     wrong: list[str] = []
@@ -77,7 +84,7 @@ PAGES = [
 def test_everybody_can_use_them(
     chromium: Browser, there: Served, screenshots: Path, language: str, scheme: str
 ) -> None:
-    for number, path in enumerate(PAGES):
+    for number, path in enumerate(PAGES[:: 1 if language == "en" else 2]):
         with seen(chromium, there, path, language, color_scheme=scheme) as page:
             assert serious(page) == [], path
             assert page.evaluate("document.documentElement.scrollWidth") <= SIZES[language][0]
@@ -144,7 +151,7 @@ def test_a_study_is_deleted_after_a_question_that_names_it(
 def folder(base: Path) -> Path:
     """A folder as people have them: two series, a text, and a file that is cut off."""
     for series in (1, 2):
-        for number in range(1, 41):
+        for number in range(1, 16):
             make_instance(
                 base / str(series) / f"{number}.dcm",
                 sop=f"1.2.7.{series}.{number}",
@@ -178,7 +185,7 @@ def test_a_folder_is_sent_though_the_server_goes_away(
         expect(state).to_contain_text("The server does not answer")
         expect(state).to_have_text("Done, but not all files were taken", timeout=30_000)
         figures = [page.locator(f'[data-part="figure-{name}"]') for name in FIGURES]
-        assert [one.text_content() for one in figures] == ["81", "80", "1", "1"]
+        assert [one.text_content() for one in figures] == ["31", "30", "1", "1"]
         expect(page.locator('[data-part="failures"]')).to_contain_text("CD/cut.dcm")
         expect(page.locator('[data-part="failures"]')).to_contain_text("(C000)")
         page.locator("summary").click()

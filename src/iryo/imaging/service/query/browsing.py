@@ -44,7 +44,7 @@ __all__ = ["browse", "modalities"]
 
 _FEW: Final = 4_000
 """Image sets of a modality that are looked up and sorted."""
-_ENTRIES: Final = (600, 20_000)
+_ENTRIES: Final = (600, 4_000, 20_000)
 """Entries of the index of terms that are read: at first, and where that was not enough."""
 _WALKED: Final = 60_000
 """Studies that are passed by what their index says."""
