@@ -285,7 +285,8 @@ def open_app(settings: Settings, *, serving: bool = False, board: Board | None =
         room = replace(
             room,
             wake=runner.wake,
-            run_job=lambda job_id, waits: receiver.run(job_id, waits=waits),
+            run_job=lambda job, waits: receiver.run(job, waits=waits),
+            begin_job=receiver.begin,
         )
         keeper = Keeper(room)
         stack.callback(keeper.stop)

@@ -205,6 +205,37 @@ def test_run_takes_over_from_a_silent_worker(jobs: Jobs, clock: Clock, submit: S
     assert (clock.now - began).total_seconds() == 30
 
 
+def test_what_it_has_begun_is_nobody_elses(jobs: Jobs, clock: Clock, database: Database) -> None:
+    seen: list[tuple[int, Job | None]] = []
+
+    def handler(context: JobContext) -> dict[str, Any]:
+        seen.append((context.job.attempts, jobs.lease("other", ["k"], 30)))
+        if len(seen) == 1:
+            raise Unavailable("away")
+        return {}
+
+    runner = JobRunner(jobs, {"k": handler}, wait=clock.advance)
+    with database.write() as connection:
+        begun = runner.begin(connection, kind="k", scope="s", payload={"a": 1}, max_attempts=3)
+    assert jobs.find(begun.id) == begun
+    assert begun.worker == runner.worker
+    assert runner.run(begun).state is JobState.COMPLETED
+    assert seen == [(1, None), (2, None)]
+
+
+def test_what_was_begun_and_is_not_run_is_taken_over(
+    jobs: Jobs, clock: Clock, database: Database
+) -> None:
+    runner = JobRunner(jobs, {"k": lambda _: {}}, lease_seconds=30)
+    with database.write() as connection:
+        begun = runner.begin(connection, kind="k", scope="s", payload={})
+    assert jobs.lease("other", ["k"], 30) is None
+    clock.advance(31)
+    taken = jobs.lease("other", ["k"], 30)
+    assert taken is not None
+    assert (taken.id, taken.attempts) == (begun.id, 2)
+
+
 def test_run_of_what_it_cannot_run(jobs: Jobs, submit: Submit) -> None:
     runner = JobRunner(jobs, {"a": lambda _: None, "b": lambda _: None})
     with pytest.raises(InvalidInput, match="found a job of kind k, expected one of a, b"):

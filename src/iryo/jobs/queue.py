@@ -73,8 +73,11 @@ class Jobs:
         payload: dict[str, Any],
         token: str | None = None,
         max_attempts: int = 5,
+        lease: Claim | None = None,
     ) -> Job:
         """Write down a job; it can be leased once the caller's transaction commits.
+
+        With a `lease` and no token it is leased already, as by `lease_one`.
 
         With a `token` this is idempotent: the same (kind, scope, token) and an equal payload give
         the job that was submitted first, whatever has become of it.
@@ -98,6 +101,10 @@ class Jobs:
             token=token,
             max_attempts=max_attempts,
         )
+        if token is None:
+            job = job if lease is None else transition(job, lease, self._clock())
+            connection.execute(insert(jobs).values(values_of(job)))
+            return job
         earlier = self._with_token(connection, job)
         if earlier is not None:
             return earlier

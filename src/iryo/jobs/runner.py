@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 import orjson
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from iryo.errors import (
@@ -25,6 +26,7 @@ from iryo.jobs.context import JobContext
 from iryo.jobs.model import (
     BACKOFF_CAP,
     Abort,
+    Claim,
     Complete,
     Event,
     Fail,
@@ -130,14 +132,36 @@ class JobRunner:
         """A job was submitted in this process, and its transaction has committed: look now."""
         self._awake.set()
 
-    def run(self, job_id: str, *, waits: Callable[[str], object] | None = None) -> Job:
+    def begin(
+        self,
+        connection: Connection,
+        *,
+        kind: str,
+        scope: str,
+        payload: dict[str, Any],
+        max_attempts: int = 5,
+    ) -> Job:
+        """Submit a job that is this runner's already, within the caller's transaction.
+
+        Once that is committed `run` is to follow. Should it not, the lease runs out some time.
+        """
+        return self._jobs.submit(
+            connection,
+            kind=kind,
+            scope=scope,
+            payload=payload,
+            max_attempts=max_attempts,
+            lease=Claim(self.worker, self._lease_seconds),
+        )
+
+    def run(self, job: Job | str, *, waits: Callable[[str], object] | None = None) -> Job:
         """Run this one job in the calling thread until it has ended, retries included.
 
         If another worker holds it, follow it until it has ended, and take it over should that
         worker fall silent. After `stop` the job is given back as it stands.
 
         Args:
-            job_id: the job.
+            job: its id; or the job as `begin` gave it, which no other worker has.
             waits: told why the job is to be tried again, which can take half an hour; each reason
                 once.
 
@@ -145,9 +169,13 @@ class JobRunner:
             NotFound: if there is no such job.
             InvalidInput: if there is no handler for its kind.
         """
-        job = self._jobs.find(job_id)
+        begun = job if isinstance(job, Job) else None
+        job = begun or self._jobs.find(str(job))
+        job_id = job.id
         if job.kind not in self._handlers:
             raise InvalidInput(f"found a job of kind {job.kind}, expected one of {self._kinds()}")
+        if begun is not None:
+            job = self._execute(begun)
         told = None
         while not (job.state.ended or self._stopping.is_set()):
             if waits and job.state is JobState.SUBMITTED and job.message and job.message != told:

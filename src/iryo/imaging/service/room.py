@@ -5,7 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
+
+from sqlalchemy import Connection
 
 from iryo.compute import Compute
 from iryo.errors import AccessDenied, InvalidInput, Unavailable
@@ -25,12 +27,32 @@ from iryo.store.sql import Database
 __all__ = ["Room", "RunJob", "arn_of", "parse_arn", "utcnow"]
 
 
-RunJob = Callable[[str, Callable[[str], object]], Job]
+RunJob = Callable[[Job | str, Callable[[str], object]], Job]
 """Runs a job to its end; the second is told why it must be tried again later, and may raise."""
 
 
-def _nobody(job_id: str, _: Callable[[str], object]) -> Job:
-    raise Unavailable(f"nobody runs job {job_id} here")
+def _nobody(_: Job | str, __: Callable[[str], object]) -> Job:
+    raise Unavailable("nobody runs jobs here")
+
+
+class BeginJob(Protocol):
+    """Submits a job within a transaction, for `RunJob` to run once that is committed."""
+
+    def __call__(
+        self,
+        connection: Connection,
+        *,
+        kind: str,
+        scope: str,
+        payload: dict[str, Any],
+        max_attempts: int,
+    ) -> Job:
+        """As `iryo.jobs.JobRunner.begin`."""
+        ...
+
+
+def _nobody_begins(*_: object, **__: object) -> Job:
+    raise Unavailable("nobody runs jobs here")
 
 
 def utcnow() -> datetime:
@@ -65,6 +87,8 @@ class Room:
     wake: Callable[[], None] = lambda: None
     run_job: RunJob = _nobody
     """Runs what was received, now and in the calling thread."""
+    begin_job: BeginJob = _nobody_begins
+    """Submits what `run_job` is to run next."""
     clock: Callable[[], datetime] = utcnow
     places: Places = field(default_factory=Places)
     instance_rows: InstanceRows = field(default_factory=InstanceRows)

@@ -7,9 +7,9 @@ from sqlalchemy import Connection
 from iryo.errors import Unavailable
 from iryo.imaging.service.receive.publishing import RECEIVE_KIND
 from iryo.imaging.service.room import Room
-from iryo.jobs import JobState
+from iryo.jobs import Job, JobState
 
-__all__ = ["run_now", "submit"]
+__all__ = ["make_visible", "run_now", "submit"]
 
 _ATTEMPTS: Final = 20
 _LATER: Final = "what was sent is kept, and becomes visible when what is away is back"
@@ -30,17 +30,30 @@ def submit(room: Room, connection: Connection, datastore_id: str, payload: dict[
     ).id
 
 
-def run_now(room: Room, job_id: str) -> None:
+def make_visible(room: Room, datastore_id: str, payload: dict[str, Any]) -> None:
+    """Ask for a job and run it in this thread; raises as `run_now`."""
+    with room.database.write() as connection:
+        job = room.begin_job(
+            connection,
+            kind=RECEIVE_KIND,
+            scope=datastore_id,
+            payload=payload,
+            max_attempts=_ATTEMPTS,
+        )
+    run_now(room, job)
+
+
+def run_now(room: Room, job: Job | str) -> None:
     """Run a job in this thread, or follow it where another has it.
 
     Raises:
         Unavailable: it has to wait for something that is away.
     """
     try:
-        job = room.run_job(job_id, _give_up)
+        after = room.run_job(job, _give_up)
     except _LaterError:
         raise Unavailable(_LATER) from None
-    if job.state is not JobState.COMPLETED:
+    if after.state is not JobState.COMPLETED:
         raise Unavailable("what was sent is kept, but could not yet be made visible")
 
 

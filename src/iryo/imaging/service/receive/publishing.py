@@ -6,7 +6,7 @@ that has claimed it; a job that is taken up again after a crash goes on with wha
 """
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -63,16 +63,18 @@ def run_receive(room: Room, context: JobContext) -> dict[str, Any]:
     done = 0
     with room.database.read() as connection:
         datastore = require_active(connection, context.job.scope)
-    while _is_needed(room, context) and (some := _claim(room, context)):
+    resumed = context.job.attempts > 1  # then it may have noted something before
+    while (not done or _is_needed(room, context)) and (some := _claim(room, context)):
         context.check()
-        sequence = itertools.count(next_sequence(room, context.job.id))
+        sequence = itertools.count(next_sequence(room, context.job.id) if resumed else 0)
         batch = Batch(
             stores=room.stores,
             datastore_id=context.job.scope,
             lossless=datastore.lossless_format,
             files=(),
         )
-        fresh = _not_noted(room, context, some)
+        noted = _noted(room, context) if resumed else set[str]()
+        fresh = (_source(row) for row in some if row.id not in noted)
         for _ in stage(room, context, batch, fresh, sequence):
             context.check()
         publish_staged(room, context)
@@ -176,16 +178,16 @@ def _claim(room: Room, context: JobContext) -> Sequence[Row[Any]]:
     return some
 
 
-def _not_noted(room: Room, context: JobContext, some: Iterable[Row[Any]]) -> Iterator[SourceFile]:
-    """As files to import, those that the job has not stored before it was taken up again."""
+def _noted(room: Room, context: JobContext) -> set[str]:
+    """The arrivals that the job has stored before it was taken up again."""
     query = select(staged_files.c.input_file).where(staged_files.c.job_id == context.job.id)
     with room.database.read() as connection:
-        noted = set(connection.execute(query).scalars())
-    return (
-        SourceFile(row.id, row.object_key, None, row.length, offset=row.offset)
-        for row in some
-        if row.id not in noted
-    )
+        return set(connection.execute(query).scalars())
+
+
+def _source(row: Row[Any]) -> SourceFile:
+    """An arrival as a file to import."""
+    return SourceFile(row.id, row.object_key, None, row.length, offset=row.offset)
 
 
 def _settle(room: Room, context: JobContext, some: Sequence[Row[Any]]) -> dict[str, int]:

@@ -13,7 +13,7 @@ from sqlalchemy import delete, select
 from iryo import dicom
 from iryo.errors import TooLarge
 from iryo.imaging.service.identifiers import class_of, identifiers
-from iryo.imaging.service.receive.asking import run_now, submit
+from iryo.imaging.service.receive.asking import make_visible, run_now
 from iryo.imaging.service.receive.certain import is_certain
 from iryo.imaging.service.receive.committing import Commit, commit
 from iryo.imaging.service.receive.model import Arrived, Outcome, Result, Sender
@@ -182,10 +182,8 @@ class Reception:
                 free, holders = self._waiting()
                 if free:
                     payload = {"reception": self.id, "alone": False}
-                    with room.database.write() as connection:
-                        job_id = submit(room, connection, self._datastore_id, payload)
-                    run_now(room, job_id)
-                    free, holders = self._waiting()
+                    make_visible(room, self._datastore_id, payload)
+                    free, holders = self._waiting()  # others may have come between
             if not free and not holders:
                 return
             # Another process has it: followed, and taken over should that process end.

@@ -12,7 +12,7 @@ from typing import Any, Final
 from sqlalchemy import Select, bindparam, func, select, union_all
 
 from iryo.errors import Unavailable
-from iryo.imaging.service.receive.asking import run_now, submit
+from iryo.imaging.service.receive.asking import make_visible, run_now
 from iryo.imaging.service.receive.wish import Wish, sent_by, told_of
 from iryo.imaging.service.room import Room
 from iryo.imaging.store import arrivals
@@ -107,7 +107,8 @@ def _see_to(room: Room, wish: Wish) -> None:
         if free:
             with turns.soon(wish.datastore_id, left) as mine:
                 if mine and _look(room, wish)[0]:
-                    _make_visible(room, wish)
+                    payload = {"reception": None, "wanted": wish.json()}
+                    make_visible(room, wish.datastore_id, payload)
         elif due:
             # Whoever had it has died, or it was put back.
             run_now(room, due[0])
@@ -130,10 +131,3 @@ def _look(room: Room, wish: Wish) -> tuple[bool, dict[str, bool]]:
     # A job that has not ended is due some time; see `unclaimed`.
     held = {job_id: due_at <= now for job_id, due_at in found if due_at is not None}
     return any(due_at is None for _, due_at in found), held
-
-
-def _make_visible(room: Room, wish: Wish) -> None:
-    payload = {"reception": None, "wanted": wish.json()}
-    with room.database.write() as connection:
-        job_id = submit(room, connection, wish.datastore_id, payload)
-    run_now(room, job_id)
