@@ -6,12 +6,14 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
+import pytest
 from sqlalchemy import func, select
 
 from iryo.access import Access, Role, create_key_file
 from iryo.access.attempts import BY_NAME
 from iryo.access.sessions import PASSWORD
 from iryo.access.store import sessions
+from iryo.errors import NotAuthenticated
 from iryo.store.sql import Database
 from tests.access.conftest import Place
 from tests.grown.together import together
@@ -79,6 +81,30 @@ def test_of_two_processes_one_uses_a_link(place: Place, rows_url: str) -> None:
 def test_two_processes_get_no_more_attempts_than_one(place: Place, rows_url: str) -> None:
     assert sum(let_through(rows_url, "attempt", "yamada", "9")) == BY_NAME.free
     assert place.users.list() == []
+
+
+def test_two_processes_make_the_first_administrator(
+    place: Place, elsewhere: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokens = together(*(one.users.first_link for one in (place, elsewhere) * 2))
+    assert len(place.users.list()) == 1
+    let = [token for token in tokens if token is not None and leads(place, token)]
+    assert len(let) == 1
+    # The very moment: there was none when this process looked, and one when it made theirs.
+    named = place.users.named
+    looks = iter((None, named("admin")))
+    monkeypatch.setattr(place.users, "named", lambda _: next(looks))
+    user, _ = place.users.invite("admin")
+    assert user.id == place.users.list()[0].id
+
+
+def leads(place: Place, token: str) -> bool:
+    """Whether a link can be used."""
+    try:
+        place.users.peek(token)
+    except NotAuthenticated:
+        return False
+    return True
 
 
 def test_a_link_is_used_once_while_it_is_made_void(place: Place, elsewhere: Place) -> None:
