@@ -158,6 +158,25 @@ def test_header_keys_figures_and_png(screen: Screen, library: Library) -> None:
     )
     assert image.shape[:2] == (height, width)
     assert len(set(image[height // 2, :, 0].tolist())) > 20
+    screen.page.evaluate(
+        "window.print = () => "
+        "{ window.sheets = document.querySelectorAll('.print-sheet img').length }"
+    )
+    screen.press("Shift+P")
+    while screen.page.evaluate("window.sheets") is None:
+        screen.page.wait_for_timeout(10)
+    assert screen.page.evaluate("window.sheets") == 1
+
+
+def test_in_japanese(screen: Screen) -> None:
+    screen.page.set_extra_http_headers({"accept-language": "ja"})
+    screen.open(STACK, STACKED)
+    assert "画像 1 / 40" in screen.texts(".corner-bottom-left bdi")
+    names = screen.page.locator(".viewer-tools button").evaluate_all(
+        "(buttons) => buttons.map((one) => one.getAttribute('aria-label'))"
+    )
+    assert {"ウィンドウ", "左右反転", "ヘッダー"} <= set(names)
+    assert not [name for name in names if name.isascii()], "each has its Japanese name"
 
 
 AXE = Path(__file__).parents[3] / "web" / "node_modules" / "axe-core" / "axe.min.js"
