@@ -30,6 +30,8 @@ export interface Deeds {
   figures: { on(): boolean; toggle(): void };
   header: { on(): boolean; toggle(): void };
   help: { on(): boolean; toggle(): void };
+  /** The menu and the panel at the side. */
+  close(): void;
   full(): void;
   save(): void;
   print(): void;
@@ -66,7 +68,7 @@ export function groups(deeds: Deeds): Item[][] {
     [
       once("fit", text("Fit"), icons.fit, "0", view((of) => of.change({ view: { ...of.view, zoom: null, pan: [0, 0] } }))),
       once("actual", text("One pixel each"), icons.actual, "9", view((of) => of.change({ view: { ...of.view, zoom: 1 / devicePixelRatio, pan: [0, 0] } }))),
-      once("reset", text("As at first"), icons.reset, "Escape", view((of) => of.change({ view: PLAIN, choice: {} }))),
+      once("reset", text("As at first"), icons.reset, "Backspace", view((of) => of.change({ view: PLAIN, choice: {} }))),
     ],
     [{ ...switched("cine", text("Play"), icons.play, "Space", deeds.cine), enabled: () => deeds.cine.able() }],
     [
@@ -110,6 +112,7 @@ export function bindings(deeds: Deeds, items: readonly Item[]): Binding[] {
     { key: "6", label: text("As the file says"), run: () => deeds.preset(0) },
     { key: "+", label: text("Larger"), run: () => enlarge(active(), 1.25) },
     { key: "-", label: text("Smaller"), run: () => enlarge(active(), 0.8) },
+    { key: "Escape", label: text("Close what is open"), run: () => deeds.close() },
     { key: "Enter", label: next, run: () => deeds.layout.activate((deeds.layout.activeIndex + 1) % Math.max(deeds.layout.count, layouts[0])) },
     ...items.filter((item) => item.key !== "").map((item) => ({ key: item.key, label: item.label, run: () => enabled(item) && item.run() })),
   ];

@@ -16,6 +16,13 @@ export class Side {
     return this.shown === id;
   }
 
+  close(): void {
+    if (this.shown === "") return;
+    this.shown = "";
+    this.element.hidden = true;
+    this.changed();
+  }
+
   toggle(id: string, title: string, content: HTMLElement): void {
     this.shown = this.shown === id ? "" : id;
     this.element.hidden = this.shown === "";
@@ -26,7 +33,7 @@ export class Side {
       close.className = "viewer-button";
       close.setAttribute("aria-label", text("Close"));
       close.append(icon(icons.close));
-      close.addEventListener("click", () => this.toggle(id, title, content));
+      close.addEventListener("click", () => this.close());
       head.append(Object.assign(document.createElement("h2"), { textContent: title }), close);
       this.element.setAttribute("aria-label", title);
       this.element.replaceChildren(head, content);

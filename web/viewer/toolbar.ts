@@ -64,7 +64,8 @@ export class Toolbar {
     new ResizeObserver(() => this.fit()).observe(this.element);
   }
 
-  private unfold(open: boolean): void {
+  /** Open the menu, or close it. */
+  unfold(open: boolean): void {
     this.menu.hidden = !open;
     this.more.setAttribute("aria-expanded", String(open));
   }

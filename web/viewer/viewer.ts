@@ -162,6 +162,7 @@ export class Viewer {
       figures: hidden(this.figures.element),
       header: { on: header.on, toggle: () => (header.toggle(), this.refresh(), header.on() && this.header.focus()) },
       help: panel("keys", text("Keys"), this.help),
+      close: () => (this.toolbar.unfold(false), this.side.close()),
       full: () => void (document.fullscreenElement ? document.exitFullscreen() : this.element.requestFullscreen()).catch(() => undefined),
       save: () => void savePng(this.layout.active),
       print: () => void printAll(this.layout.viewports),

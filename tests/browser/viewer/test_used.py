@@ -63,7 +63,7 @@ def test_windows_by_mouse_preset_and_link(screen: Screen) -> None:
     after = screen.first
     kept = ("seriesUid", "index", "sopInstanceUid", "center", "width", "turn", "flip", "invert")
     assert {name: after[name] for name in kept} == {name: before[name] for name in kept}
-    screen.press("Escape")
+    screen.press("Backspace")
     screen.until("state.viewports[0].turn === 0 && !state.viewports[0].invert")
 
 
@@ -136,7 +136,9 @@ def test_header_keys_figures_and_png(screen: Screen, library: Library) -> None:
     assert row.count() == 0
     assert screen.texts(".header-count") == ["0 elements"]
 
-    screen.page.locator(".viewer-side .viewer-button").click()
+    screen.page.locator(".viewer-button").first.focus()
+    screen.press("Escape")
+    assert not screen.page.locator(".viewer-side").is_visible()
     screen.press("k", "x")
     keys = screen.page.locator(".key-map")
     keys.wait_for()
