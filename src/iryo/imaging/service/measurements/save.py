@@ -3,7 +3,6 @@
 import re
 import uuid
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -11,7 +10,7 @@ import orjson
 
 from iryo import __version__
 from iryo.dicom.from_json import from_dicom_json
-from iryo.errors import InvalidInput, IryoError, Unavailable
+from iryo.errors import InvalidInput, Unavailable
 from iryo.imaging.service.dicom_json import metadata_of
 from iryo.imaging.service.measurements.model import Measurement
 from iryo.imaging.service.measurements.report import Heading, Image, report
@@ -72,12 +71,7 @@ def save(
     )
     # The viewer waits for it, as who stores by STOW-RS does.
     reception = Reception(room, datastore_id, replace(sender, kind="STOW-RS"))
-    try:
-        reception.add(from_dicom_json(report(heading, listed, images), lambda _: None))
-    except BaseException:
-        with suppress(IryoError):
-            reception.abandon()
-        raise
+    reception.add(from_dicom_json(report(heading, listed, images), lambda _: None))
     reception.commit(visible=True)
     (result,) = reception.settle()
     if result.outcome is Outcome.FAILED or result.image_set_id is None:
