@@ -8,8 +8,9 @@ import pytest
 import requests
 
 from iryo.access import Role
+from iryo.imaging.service import imports
 from iryo.imaging.service.location import S3Place
-from iryo.imaging.web.importing import _places
+from iryo.imaging.web.importing import _failures, _places, _shown, _uri
 from iryo.server import application
 from tests.imaging.house import House
 from tests.imaging.served import Application, Served, served
@@ -84,6 +85,13 @@ def test_a_folder_of_the_server_is_read_by_a_job_that_can_be_followed(there: Ser
     listed = page(there, "/import/main", Role.WRITER, "ja").text
     assert f'href="{path}"' in listed
     assert "2 ファイル中 1 を取り込み" in listed
+    with session.get(f"{there.url}/import/main/live", stream=True, timeout=60) as live:
+        first = next(line for line in live.iter_lines() if line.startswith(b"data:"))
+    assert f"job-{path.rpartition('/')[2]}".encode() in first
+    room = there.house.room
+    job = imports.get(room, there.house.store, path.rpartition("/")[2])
+    assert len(_failures(room, job) or ()) == 1
+    assert _failures(replace(room, outputs=room.outputs / "gone"), job) is None
     rows = actions(there)
     assert ("ImportFolder", "allowed", path.rpartition("/")[2]) in rows
     assert page(there, path).status_code == 403
@@ -103,6 +111,13 @@ def test_a_folder_of_the_server_is_read_by_a_job_that_can_be_followed(there: Ser
 )
 def test_what_cannot_be_read(there: Served, place: str, status: int) -> None:
     assert ask(there, place=place).status_code == status
+
+
+def test_places_are_written_as_people_write_them() -> None:
+    for text, uri in (("/a b/ç", "file:///a%20b/%C3%A7"), ("s3://bucket/a b", "s3://bucket/a b")):
+        assert _uri(text) == uri
+        assert _shown(uri) == text
+    assert _uri("file:///a") == "file:///a"
 
 
 def test_a_folder_that_is_not_there(there: Served) -> None:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -11,6 +12,8 @@ from iryo.access import Role
 from iryo.imaging.service.care import holds, retention
 from iryo.imaging.service.care.holds import HoldKind
 from iryo.imaging.service.study import Content, content_of
+from iryo.imaging.web.ohif import Ohif
+from iryo.imaging.web.study import _elements
 from tests.imaging.served import Served
 from tests.imaging.site import make_instance
 from tests.imaging.web.archive import actions, archive, elements, page
@@ -146,6 +149,32 @@ def test_deletion_takes_a_role_a_confirmation_and_a_page_of_ours(
     assert ("DeleteStudy", "allowed", "delete") not in rows
     assert ("DeleteStudy", "allowed", "1.2.5") in rows
     assert any(row[0] == "DeleteImageSet" and row[1] == "allowed" for row in rows)
+
+
+def test_ohif_is_offered_where_it_is_installed(
+    there: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = f'href="/ohif/viewer/{there.house.store}?StudyInstanceUIDs=1.2.1"'
+    for path in ("/studies/main", ONE):
+        assert "/ohif/" not in page(there, path).text
+        with monkeypatch.context() as patched:
+            patched.setattr(Ohif, "here", property(lambda _: True))
+            assert link in page(there, path).text
+
+
+def test_elements_of_sequences_are_shown_deeper_and_none_without_end() -> None:
+    item: dict[str, Any] = {"00100020": {"vr": "LO", "Value": ["a", None]}}
+    for _ in range(20):
+        item = {"00081140": {"vr": "SQ", "Value": [item]}}
+    item["00091001"] = {"vr": "OB", "InlineBinary": "AAAA"}
+    item["00100010"] = {"vr": "PN", "Value": [{"Alphabetic": "A^B", "Phonetic": "C"}]}
+    item["00204000"] = {"vr": "LT", "Value": ["x" * 5000]}
+    found = list(_elements(item))
+    assert max(one.depth for one in found) == 12
+    assert [one.value for one in found if one.tag == "00100010"] == ["A^B==C"]
+    assert [(one.name, one.value) for one in found if one.tag == "00091001"] == [("", "…")]
+    assert max(len(one.value) for one in found) == 1002
+    assert next(iter(_elements({"00100020": {"vr": "LO", "Value": ["a", None]}}))).value == "a\\"
 
 
 STORAGE = "1.2.840.10008.5.1.4.1.1."
