@@ -2,14 +2,18 @@
 
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from iryo.access import Role
-from iryo.app import App
+from iryo.app import App, questions
 from iryo.console import open_site
+from iryo.errors import Unavailable
 from iryo.imaging.service import datastores
+from iryo.pages.rendering import Templates
+from iryo.store.sql import Database
 from tests.console.visiting import Visitor, text_of, visitor
 
 EVIL = "<script>alert(1)</script>\u202egpj.exe"
@@ -112,6 +116,47 @@ def test_what_nobody_foresaw_is_not_told(
     assert "of a patient" not in text_of(response)
     assert dict(response.headers)["x-request-id"] in text_of(response)
     assert "a page failed" in caplog.text
+
+
+def test_a_part_that_is_away_is_told_of(app: App, admin: Visitor) -> None:
+    def away() -> None:
+        raise Unavailable("the database at db.internal does not answer")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(app.audit, "flush", away)
+        response = admin.ask("GET", "/console/audit")
+    assert response.status == 503
+    assert "A part of the system is away" in text_of(response)
+    assert "db.internal" not in text_of(response)
+
+
+def test_a_failure_is_told_even_if_its_page_fails(
+    admin: Visitor, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object) -> str:
+        raise RuntimeError
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Templates, "render", broken)
+        response = admin.ask("GET", "/")
+    assert json.loads(text_of(response))["title"] == "Something went wrong"
+    assert "the page that tells of a failure failed" in caplog.text
+
+
+def test_what_is_damaged_needs_a_person(admin: Visitor) -> None:
+    def one(_: Database) -> int:
+        return 1234
+
+    def away(_: Database) -> int:
+        raise Unavailable("away")
+
+    asked = questions()
+    found = (replace(asked[0], count=one), replace(asked[1], count=away), *asked[2:])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("iryo.console.home.questions", lambda: found)
+        html = admin.get("/")
+    assert "1,234 stored things are damaged" in html
+    assert "could not be stored" not in html
 
 
 def test_bodies_are_bounded(admin: Visitor) -> None:
