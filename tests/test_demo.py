@@ -55,7 +55,7 @@ def test_the_demo_holds_all_its_checks(tmp_path: Path) -> None:
     assert re.search(r"frames checked +\d{3}", ran.stdout)
     assert "1 data store listed" in ran.stdout
     if Person.missing() is None:
-        assert re.search(r"looked at by Chromium +1 slice of 60", ran.stdout)
+        assert re.search(r"looked at by Chromium +1 list, 1 slice of 60", ran.stdout)
         shown = Image.open(tmp_path / "demo" / PICTURE).convert("L")
         assert shown.size == (1440, 900)
         # The brain is grey and the bleeding brighter: the window is the brain's, the slice right.

@@ -18,13 +18,14 @@ from iryo.errors import Damaged, Unavailable
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-__all__ = ["PICTURE", "Person", "viewer_path"]
+__all__ = ["LIST", "PICTURE", "Person", "viewer_path"]
 
 PICTURE: Final = "viewer.png"
+LIST: Final = "studies.png"
 _BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _PATIENCE: Final = 30_000  # ms
 _SIZE: Final = {"width": 1440, "height": 900}
-_SHOWN: Final = "document.querySelector('iryo-viewer')?.state?.viewports[0]?.full"
+_VIEWER: Final = "document.querySelector('iryo-viewer')?.state"
 _BRAIN: Final = (40, 80)
 """Window centre and width, in HU."""
 
@@ -81,20 +82,24 @@ class Person:
             page.fill("#again", password)
             page.keyboard.press("Enter")
             page.wait_for_url(f"{self.url}/")
+            page.goto(f"{self.url}/studies/demo")
+            page.screenshot(path=self.folder / LIST)
+            page.emulate_media(color_scheme="dark")
             start = time.monotonic()
             page.goto(self.url + viewer_path())
-            self._wait(page)
+            self._wait(page, "viewports[0]?.full")
             seconds = time.monotonic() - start
+            self._wait(page, "thumbnails")
             page.screenshot(path=self.folder / PICTURE)
             if faults:
                 raise Damaged(f"the viewer has failed: {faults[0]}")
-        return "looked at by Chromium", "1 slice of 60", seconds
+        return "looked at by Chromium", "1 list, 1 slice of 60", seconds
 
     @staticmethod
-    def _wait(page: "Page") -> None:
-        """Until the image is there. The pages' policy forbids Playwright's own way to wait."""
+    def _wait(page: "Page", what: str) -> None:
+        """Until it is there. The pages' policy forbids Playwright's own way to wait."""
         until = time.monotonic() + _PATIENCE / 1000
-        while not page.evaluate(_SHOWN):
+        while not page.evaluate(f"{_VIEWER}?.{what}"):
             if time.monotonic() > until:
                 raise Damaged("the viewer shows no image")
             page.wait_for_timeout(20)
@@ -109,7 +114,7 @@ def _browser() -> "Iterator[Page]":
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
             try:
-                page = browser.new_page(viewport=_SIZE, color_scheme="dark")  # type: ignore[arg-type]
+                page = browser.new_page(viewport=_SIZE, color_scheme="light")  # type: ignore[arg-type]
                 page.set_default_timeout(_PATIENCE)
                 yield page
             finally:

@@ -2,12 +2,11 @@
 
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Final
 
 import pydicom
 import pytest
-from playwright.sync_api import BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 from pydicom.data import get_testdata_file
 
 from iryo.access import Role
@@ -16,7 +15,6 @@ from iryo.imaging.ohif import TESTED, fetch, install
 from tests.browser.ohif import segmented
 from tests.imaging.served import Served, served
 
-CHROMIUM: Final = "/usr/bin/chromium"
 PATIENCE: Final = 60_000  # ms
 SHOWN: Final = """() => {
     const {viewport} = cornerstone.getEnabledElements()[0];
@@ -29,8 +27,6 @@ SEGMENTS: Final = """() => cornerstoneTools.segmentation.state.getSegmentations(
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    if not Path(CHROMIUM).exists():
-        pytest.skip("Chromium is not installed (scripts/bootstrap-debian)")
     folder = tmp_path_factory.mktemp("ohif")
     source = folder / "in"
     source.mkdir()
@@ -47,15 +43,13 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 @pytest.fixture(scope="module")
-def context(place: Served) -> Iterator[BrowserContext]:
+def context(chromium: Browser, place: Served) -> Iterator[BrowserContext]:
     """A browser at which a reader has signed in."""
     token = place.browser(Role.READER).cookies["iryo_session"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        context = browser.new_context(viewport={"width": 1400, "height": 900})
-        context.add_cookies([{"name": "iryo_session", "value": token or "", "url": place.url}])
-        yield context
-        browser.close()
+    context = chromium.new_context(viewport={"width": 1400, "height": 900})
+    context.add_cookies([{"name": "iryo_session", "value": token or "", "url": place.url}])
+    yield context
+    context.close()
 
 
 @pytest.fixture
