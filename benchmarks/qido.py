@@ -198,18 +198,17 @@ def main() -> None:
         if shutil.disk_usage(work).free < FREE:
             CONSOLE.print("qido: the disk has too little room; skipped")
             return
-        with installation() as app:
+        with installation() as app, Orthanc() as orthanc:
             store = datastores.create(app.room, name="main")
             scale = Scale(store.id, count * SERIES, 1)
-            begin = time.perf_counter()
-            # Queries for studies read no other table; series refer to image sets.
-            load(app.database, scale, only=(image_sets, series, studies))
-            loaded = time.perf_counter() - begin
+            with ThreadPoolExecutor(1) as beside:  # both at once: each leaves a core to the other
+                begin = time.perf_counter()
+                filled = beside.submit(fill, orthanc, scale)
+                # Queries for studies read no other table; series refer to image sets.
+                load(app.database, scale, only=(image_sets, series, studies))
+                filled.result()
+                spent = time.perf_counter() - begin
             mine = {workers: ours(scale, app, work, workers) for workers in WORKERS}
-        with Orthanc() as orthanc:
-            begin = time.perf_counter()
-            fill(orthanc, scale)
-            spent = time.perf_counter() - begin
             theirs = loads(orthanc.port, "/dicom-web", {"Accept": ACCEPT}, scale, work)
             version = orthanc.version
     finally:
@@ -239,8 +238,7 @@ def main() -> None:
         ],
         rows,
         f"{CONNECTIONS} connections, {SECONDS} s each; ours has {SERIES} series a study, Orthanc 1;"
-        f" ours was loaded in {loaded:,.0f} s, Orthanc took its {count:,} instances in"
-        f" {spent:,.0f} s;"
+        f" both were filled in {spent:,.0f} s;"
         " asked: at least 5 times, 95th percentile under 20 ms",
     )
 
