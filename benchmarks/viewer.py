@@ -9,7 +9,6 @@ no graphics card here: what a page draws by WebGL is drawn by a processor.
 import statistics
 import tempfile
 import time
-from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from _servers import our_server
 from _tables import CONSOLE, installation, show, write_ct_series
 from iryo.access import Role
+from iryo.access.sessions import PASSWORD
 from iryo.app import App
 from iryo.errors import IryoError
 from iryo.imaging import ohif
@@ -71,15 +71,15 @@ class Bench:
     browser: Browser
     url: str
     store: str
-    proof: str
+    token: str
 
     @contextmanager
     def page(self, selector: str) -> Iterator[Page]:
         """A page of a new profile, watched."""
         context = self.browser.new_context(
             viewport={"width": 1400, "height": 1000},
-            extra_http_headers={"authorization": f"Basic {self.proof}"},
         )
+        context.add_cookies([{"name": "iryo_session", "value": self.token, "url": self.url}])
         context.add_init_script(_WATCH.replace("SELECTOR", selector))
         yield context.new_page()
         context.close()
@@ -278,13 +278,14 @@ def main() -> None:
         return
     with installation() as app, tempfile.TemporaryDirectory(prefix="iryo-bench-") as folder:
         store = fill(app, Path(folder))
-        key = app.access.create_key(name="bench", role=Role.READER)
+        person = app.sign_in.users.create("bench")
+        app.sign_in.users.grant(person.id, Role.READER)
+        token, _ = app.sign_in.sessions.begin(person.id, PASSWORD, "127.0.0.1")
         lacking = with_ohif(app)
         viewers = [("iryo", OURS)] + ([] if lacking else [("OHIF", OHIF)])
         with our_server(app, 1) as port, sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-            proof = b64encode(":".join(key).encode()).decode()
-            compared(Bench(browser, f"http://127.0.0.1:{port}", store, proof), viewers)
+            compared(Bench(browser, f"http://127.0.0.1:{port}", store, token), viewers)
             browser.close()
         if lacking:
             CONSOLE.print(lacking)
