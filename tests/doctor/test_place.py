@@ -22,6 +22,8 @@ def home(tmp_path: Path) -> Path:
         ({"host": "192.0.2.1", "behind_proxy": True}, "ok", "no two contradict"),
         ({"tls_certificate": "a.pem", "tls_key": "b.pem"}, "warn", "this machine's alone"),
         ({"s3_endpoint": "http://127.0.0.1:9"}, "warn", "s3_endpoint is set"),
+        ({"oidc_client_id": "iryo"}, "fail", "oidc_issuer is not"),
+        ({"oidc_issuer": "https://idp.example"}, "fail", "neither oidc_audience"),
     ],
 )
 def test_settings(home: Path, given: dict[str, Any], level: str, words: str) -> None:

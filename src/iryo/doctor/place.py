@@ -62,6 +62,19 @@ def _contradictions(case: Case) -> Iterator[Finding]:
             "`iryo serve` refuses",
             "set tls_certificate and tls_key, or behind_proxy if a proxy does TLS",
         )
+    if settings.oidc_client_id and not settings.oidc_issuer:
+        yield fail(
+            "settings",
+            "oidc_client_id is set, and oidc_issuer is not: `iryo serve` refuses",
+            "set oidc_issuer to the URL of the provider at which people sign in",
+        )
+    if settings.oidc_issuer and not settings.oidc_audience and not settings.oidc_client_id:
+        yield fail(
+            "settings",
+            "oidc_issuer is set, and neither oidc_audience nor oidc_client_id: `iryo serve` "
+            "refuses",
+            "set oidc_client_id for people to sign in, oidc_audience for bearer tokens, or both",
+        )
     if settings.loopback and settings.tls_certificate:
         yield warn(
             "settings",
