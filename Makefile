@@ -10,7 +10,9 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 export NO_MKDOCS_2_WARNING := 1
 
 BIN := .venv/bin
-PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 8 --dist loadfile
+# One process more than there are cores: many tests wait for servers, leases and disks.
+PROCESSES := $(shell n=$$(nproc 2>/dev/null || sysctl -n hw.logicalcpu); echo $$((n < 8 ? n + 1 : 8)))
+PYTEST := $(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile
 ARGS ?=
 
 help:            ## this list

@@ -1,4 +1,8 @@
-"""One Chromium for all browser tests of a process: Playwright takes a second one for a mistake."""
+"""One Chromium for the browser tests of a file.
+
+Playwright takes a second one at the same time for a mistake. And it keeps an event loop running in
+this thread while it lives, which tests of other files must not find when they run one of their own.
+"""
 
 import os
 from collections.abc import Iterator
@@ -11,7 +15,7 @@ from playwright.sync_api import Browser, sync_playwright
 CHROMIUM: Final = "/usr/bin/chromium"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """Debian's, without a window."""
     if not Path(CHROMIUM).exists():

@@ -135,7 +135,8 @@ class DaskExecutor(Executor):
                 self._look(client)
             except BaseException as error:
                 client.close()
-                if isinstance(error, OSError):
+                # A RuntimeError of Dask's: its pool of connections has closed in this very moment.
+                if isinstance(error, (OSError, RuntimeError)):
                     raise self._away(error) from error
                 raise
             self._client = client
@@ -151,7 +152,7 @@ class DaskExecutor(Executor):
             )
         try:
             return clients(self._address, timeout=self._patience, set_as_default=False)
-        except (OSError, ValueError) as error:
+        except (OSError, RuntimeError, ValueError) as error:
             raise self._away(error) from error
 
     def _disconnect(self) -> None:

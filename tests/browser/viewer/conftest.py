@@ -49,9 +49,9 @@ class Library:
         return pydicom.dcmread(self.files[name])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(chromium: Browser) -> Browser:
-    """The one of all browser tests."""
+    """The one of this file's tests."""
     return chromium
 
 
