@@ -10,9 +10,9 @@ const OWN: readonly Colour[] = [
 /** The colour of a segment that recommends none, by its number. */
 export const ownColour = (number: number): Colour => OWN[(Math.max(number, 1) - 1) % OWN.length]!;
 
-// PS3.3 C.10.7.1.1 means the white of the ICC's connection space, D50. Those who write segmentations
-// (highdicom, dcmqi) and who show them (OHIF) take sRGB's own, D65: so do we, and give back the very
-// colours that were meant. Between the two lie a few steps of 255.
+// PS3.3 C.10.7.1.1 means the white of the ICC's connection space, D50. highdicom, which writes many
+// segmentations, takes sRGB's own, D65: so do we, and give back the very colours that were meant.
+// Between the two lie a few steps of 255.
 const WHITE = [0.950456, 1, 1.088754] as const;
 const TO_SRGB = [
   [3.2404542, -1.5371385, -0.4985314],
