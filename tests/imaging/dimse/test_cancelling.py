@@ -82,5 +82,8 @@ def test_move(archive: Archive, free_port: int) -> None:
     finally:
         server.shutdown()
     assert last.Status == Status.CANCELLED
-    assert len(taken) == last.NumberOfCompletedSuboperations == 2
+    done = last.NumberOfCompletedSuboperations
+    assert len(taken) == done >= 1
+    # What was under way when the cancel came may have failed; nothing was begun after it.
+    assert done + last.NumberOfFailedSuboperations == 2, last
     assert last.NumberOfRemainingSuboperations >= 3
