@@ -16,6 +16,7 @@ import pytest
 import requests
 from pydicom.data import get_testdata_file
 
+from iryo.dicom.from_native_xml import from_native_xml
 from iryo.imaging.dicomweb.call import Route
 from iryo.imaging.dicomweb.routes import ROUTES
 from tests.imaging.served import Served, served
@@ -165,7 +166,12 @@ def attempt(place: Served, session: requests.Session, chance: Chance, sample: by
     answer = session.send(request, timeout=60)
     asked = f"{request.method} {request.url} {dict(request.headers)}"
     assert answer.status_code < 500, (asked, answer.text[:300])
-    if answer.status_code >= 400 and answer.content:
+    kind = answer.headers.get("content-type", "")
+    if kind.startswith("application/dicom+xml"):
+        assert from_native_xml(answer.content), asked
+    elif kind.startswith("text/html"):  # "/../" has led out of the door, to where pages are
+        assert answer.status_code in {400, 401, 404, 405}, asked
+    elif answer.status_code >= 400 and answer.content:
         told = answer.json()  # STOW-RS tells what it did not store in a form of its own
         assert told.get("message") or told.get("00081198") or told.get("0008119A"), asked
         assert "Traceback" not in answer.text

@@ -151,11 +151,11 @@ def bulkdata(call: Call) -> Response:
         place.sop_instance_uid,
         image_set_id=place.image_set_id,
     )
+    data = bulk_value(call.room, stored, path)  # first: nothing else says that the path is one
     etag = f'"{stored.key}.{path.replace("/", ".")}.{form.multipart}"'
     known = not_modified(call, etag)
     if known is not None:
         return known
-    data = bulk_value(call.room, stored, path)
     headers = kept_headers(etag)
     if form.multipart:
         boundary = new_boundary()
